@@ -1,0 +1,314 @@
+"""Manifest, snapshot, run record and note line, as stored bytes and back.
+
+The grammar of each is a page in docs/reference/formats/. Readers are strict about what they know
+and refuse a newer version by name; the encoding is `canonical.py`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from git_bt.canonical import decode_json, encode_json, inputs_id, sha256, tape_sha256
+from git_bt.errors import Corrupt
+from git_bt.model import (
+    EXECUTABLE,
+    REGULAR,
+    Bundle,
+    Content,
+    EngineVersion,
+    Manifest,
+    Member,
+    Members,
+    NoteLine,
+    RunRecord,
+    Snapshot,
+    Tolerance,
+    Verdict,
+)
+
+VERSION = 1
+DIGEST = re.compile(r"[0-9a-f]{64}")
+T = TypeVar("T")
+
+_WORDS: Mapping[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
+
+
+# -- manifest -------------------------------------------------------------------------------------
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Encode a manifest; the sha256 of these bytes is the bundle id."""
+    value: dict[str, Any] = {
+        "version": VERSION,
+        "engine": asdict(manifest.engine),
+        "inputs": manifest.inputs,
+        "entry_point": manifest.entry_point,
+        "config": manifest.config,
+        "members": _members_value(manifest.members),
+    }
+    if manifest.command is not None:
+        value["command"] = list(manifest.command)
+    if manifest.build is not None:
+        value["build"] = list(manifest.build)
+    return encode_json(value)
+
+
+def decode_manifest(data: bytes, what: str = "manifest.json") -> Manifest:
+    """Decode a manifest and check that it agrees with itself.
+
+    Raises:
+        Corrupt: not canonical, a field missing or of the wrong type, a newer version, or an
+            inputs id that does not follow from the rest.
+    """
+    value = _object(decode_json(data, what), what)
+    _check_version(value, what)
+    manifest = Manifest(
+        engine=_engine(value, what),
+        inputs=_digest(value, "inputs", what),
+        entry_point=_get(value, "entry_point", str, what),
+        config=_get(value, "config", dict, what),
+        members=_members(_get(value, "members", dict, what), what),
+        command=_argv(value, "command", what),
+        build=_argv(value, "build", what),
+    )
+    if encode_manifest(manifest) != data:
+        raise Corrupt(f"{what}: not in canonical form")
+    if inputs_of(manifest) != manifest.inputs:
+        raise Corrupt(f"{what}: the inputs id does not follow from files, tape and config")
+    return manifest
+
+
+def bundle_id(manifest: Manifest) -> str:
+    """Return the id of a bundle: the sha256 of its canonical manifest."""
+    return sha256(encode_manifest(manifest))
+
+
+def inputs_of(manifest: Manifest) -> str:
+    """Return the inputs id that follows from a manifest's members and config."""
+    return inputs_id(
+        engine=manifest.engine.name,
+        entry_point=manifest.entry_point,
+        files=below(manifest.members, "strategy/"),
+        tape=tape_sha256(below(manifest.members, "tape/")),
+        config=manifest.config,
+        command=manifest.command,
+        build=manifest.build,
+    )
+
+
+def below(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """Return what lies below a prefix, by path without it."""
+    return {p[len(prefix) :]: v for p, v in values.items() if p.startswith(prefix)}
+
+
+def make_bundle(manifest: Manifest, content: Content) -> Bundle:
+    """Return a bundle with its id."""
+    return Bundle(id=bundle_id(manifest), manifest=manifest, content=content)
+
+
+# -- snapshot -------------------------------------------------------------------------------------
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """Encode a snapshot; the sha256 of these bytes is the snapshot id."""
+    return encode_json(
+        {
+            "version": VERSION,
+            "entry_point": snapshot.entry_point,
+            "method": snapshot.method,
+            "files": _members_value(snapshot.files),
+        }
+    )
+
+
+def decode_snapshot(data: bytes, what: str = "snapshot.json") -> Snapshot:
+    """Decode a snapshot.
+
+    Raises:
+        Corrupt: not canonical, a field missing or of the wrong type, or a newer version.
+    """
+    value = _object(decode_json(data, what), what)
+    _check_version(value, what)
+    snapshot = Snapshot(
+        entry_point=_get(value, "entry_point", str, what),
+        method=_get(value, "method", str, what),
+        files=_members(_get(value, "files", dict, what), what),
+    )
+    if encode_snapshot(snapshot) != data:
+        raise Corrupt(f"{what}: not in canonical form")
+    return snapshot
+
+
+def snapshot_id(snapshot: Snapshot) -> str:
+    """Return the id of a snapshot: the sha256 of its canonical bytes."""
+    return sha256(encode_snapshot(snapshot))
+
+
+# -- run record -----------------------------------------------------------------------------------
+
+
+def encode_run(run: RunRecord) -> bytes:
+    """Encode a run record; the sha256 of these bytes is the run id."""
+    value = {k: v for k, v in asdict(run).items() if v is not None}
+    value["version"] = VERSION
+    value["compare"] = {k: asdict(t) for k, t in run.compare.items()}
+    value["packages"] = dict(run.packages)
+    return encode_json(value)
+
+
+def decode_run(data: bytes, what: str = "run record") -> RunRecord:
+    """Decode a run record; unknown keys of the same version are left out.
+
+    Raises:
+        Corrupt: a field missing or of the wrong type, or a newer version.
+    """
+    value = _object(decode_json(data, what), what)
+    _check_version(value, what)
+    compare: dict[str, Any] = _get(value, "compare", dict, what)
+    return RunRecord(
+        bundle=_digest(value, "bundle", what),
+        inputs=_digest(value, "inputs", what),
+        environment=_digest(value, "environment", what),
+        strategy=_get(value, "strategy", str, what),
+        verdict=_verdict(value, what),
+        kind=_get(value, "kind", str, what),
+        when_ns=_get(value, "when_ns", int, what),
+        elapsed_ms=_get(value, "elapsed_ms", int, what),
+        runs=_get(value, "runs", int, what),
+        isolation=_get(value, "isolation", str, what),
+        engine=_engine(value, what),
+        python=_get(value, "python", str, what),
+        platform=_get(value, "platform", str, what),
+        packages=_get(value, "packages", dict, what),
+        author=_get(value, "author", str, what),
+        compare={k: Tolerance(**_object(t, what)) for k, t in compare.items()},
+        reason=_optional(value, "reason", what),
+        replaces=_optional(value, "replaces", what),
+    )
+
+
+def run_id(run: RunRecord) -> str:
+    """Return the id of a run record: the sha256 of its canonical bytes."""
+    return sha256(encode_run(run))
+
+
+# -- note line ------------------------------------------------------------------------------------
+
+MAX_NOTE_LINE = 450
+
+
+def encode_note_line(line: NoteLine) -> bytes:
+    """Encode one result as a line of a commit's note, newline included.
+
+    Raises:
+        Corrupt: longer than MAX_NOTE_LINE bytes.
+    """
+    value = {k: v for k, v in asdict(line).items() if v is not None}
+    data = encode_json({**value, "v": VERSION})
+    if len(data) > MAX_NOTE_LINE:
+        raise Corrupt(f"a note line of {len(data)} bytes, more than {MAX_NOTE_LINE}")
+    return data
+
+
+def decode_note(data: bytes) -> tuple[NoteLine, ...]:
+    """Decode a commit's note; lines that are unreadable or of an unknown `v` are skipped."""
+    return tuple(line for raw in data.splitlines() if (line := _note_line(raw)) is not None)
+
+
+def _note_line(raw: bytes) -> NoteLine | None:
+    try:
+        value = _object(decode_json(raw, "note"), "note")
+        if value.get("v") != VERSION:
+            return None
+        return NoteLine(
+            strategy=_get(value, "strategy", str, "note"),
+            inputs=_digest(value, "inputs", "note"),
+            bundle=_digest(value, "bundle", "note"),
+            run=_digest(value, "run", "note"),
+            verdict=_verdict(value, "note"),
+            kind=_get(value, "kind", str, "note"),
+            replaces=_optional(value, "replaces", "note"),
+        )
+    except Corrupt:
+        return None
+
+
+# -- fields ---------------------------------------------------------------------------------------
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Corrupt(f"{what}: must be an object, is {type(value).__name__}")
+    return value
+
+
+def _get(value: Mapping[str, Any], key: str, kind: type[T], what: str) -> T:
+    found = value.get(key)
+    if type(found) is not kind:  # bool is an int to isinstance, and no number to us
+        raise Corrupt(f"{what}: {key!r} must be {_WORDS[kind]}")
+    return found
+
+
+def _optional(value: Mapping[str, Any], key: str, what: str) -> str | None:
+    return None if key not in value else _get(value, key, str, what)
+
+
+def _digest(value: Mapping[str, Any], key: str, what: str) -> str:
+    found = _get(value, key, str, what)
+    if not DIGEST.fullmatch(found):
+        raise Corrupt(f"{what}: {key!r} must be a sha256 in lower-case hex")
+    return found
+
+
+def _verdict(value: Mapping[str, Any], what: str) -> Verdict:
+    word = _get(value, "verdict", str, what)
+    try:
+        return Verdict(word)
+    except ValueError as e:
+        raise Corrupt(f"{what}: unknown verdict {word!r}") from e
+
+
+def _engine(value: Mapping[str, Any], what: str) -> EngineVersion:
+    engine: dict[str, Any] = _get(value, "engine", dict, what)
+    return EngineVersion(
+        name=_get(engine, "name", str, what), version=_get(engine, "version", str, what)
+    )
+
+
+def _argv(value: Mapping[str, Any], key: str, what: str) -> tuple[str, ...] | None:
+    if key not in value:
+        return None
+    argv: list[Any] = _get(value, key, list, what)
+    if not argv or not all(isinstance(word, str) for word in argv):
+        raise Corrupt(f"{what}: {key!r} must be a list of strings")
+    return tuple(argv)
+
+
+def _check_version(value: Mapping[str, Any], what: str) -> None:
+    version = _get(value, "version", int, what)
+    if version != VERSION:
+        raise Corrupt(
+            f"{what}: version {version} is not known to this git-bt, which reads {VERSION}",
+            hint="upgrade git-bt: pip install -U git-bt",
+        )
+
+
+def _members_value(members: Members) -> dict[str, Any]:
+    return {
+        path: {"sha256": m.sha256, "size": m.size} | ({} if m.mode == REGULAR else {"mode": m.mode})
+        for path, m in members.items()
+    }
+
+
+def _members(value: Mapping[str, Any], what: str) -> dict[str, Member]:
+    members = {}
+    for path, found in value.items():
+        entry = _object(found, what)
+        mode = entry.get("mode", REGULAR)
+        if mode not in (REGULAR, EXECUTABLE):
+            raise Corrupt(f"{what}: mode {mode!r} of {path!r}")
+        members[path] = Member(
+            sha256=_digest(entry, "sha256", what), size=_get(entry, "size", int, what), mode=mode
+        )
+    return members

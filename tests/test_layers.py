@@ -1,0 +1,84 @@
+"""The rooms of design §8: who may import whom. The order of ROOMS is the order of the arrows."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src" / "git_bt"
+BASE = {"errors", "model", "canonical", "records", "paths"}
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "model": {"errors"},
+    "canonical": {"errors", "model"},
+    "paths": {"errors"},
+    "records": {"errors", "model", "canonical"},
+    "repo": {"errors", "model"},
+    "objects": {"errors", "model", "repo"},
+    "files": {"errors", "model", "canonical", "paths", "repo", "objects"},
+    "capture": BASE | {"files", "capture"},
+    "engines": set(),
+    "interpreters": BASE | {"engines"},
+    "runner": BASE | {"interpreters", "engines"},
+    "bundle": BASE,
+    "archive": BASE,
+    "flox_layout": BASE | {"archive", "bundle"},
+    "compare": BASE,
+    "metrics": BASE,
+    "store": BASE | {"repo", "objects"},
+    "commands": BASE
+    | {
+        "repo", "objects", "files", "capture", "interpreters", "runner", "bundle", "archive",
+        "flox_layout", "compare", "metrics", "store", "commands",
+    },
+    "output": {"errors", "model", "output"},
+    "cli": {"errors", "model", "commands", "output"},
+}  # fmt: skip
+ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}
+
+
+def modules() -> list[Path]:
+    return sorted(SRC.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            names.add(node.module or "")
+            if node.module == "git_bt":
+                names |= {f"git_bt.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SRC).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
+def test_imports_point_up_the_list(path: Path) -> None:
+    """A module imports only the rooms that the table allows it."""
+    if room(path) in ("__init__", "__main__"):
+        return
+    used = {n.split(".")[1] for n in imported(path) if n.startswith("git_bt.")}
+
+    assert used <= ROOMS[room(path)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
+def test_each_library_has_one_room(path: Path) -> None:
+    """Yaml, GitPython, click and rich are each imported in one room only."""
+    tops = {n.split(".")[0] for n in imported(path)}
+
+    assert [x for x, rooms in ONLY_USER_OF.items() if x in tops and room(path) not in rooms] == []
+
+
+def test_every_room_is_in_the_list() -> None:
+    """A new module needs its line in the table, and a line its module."""
+    found = {room(p) for p in modules()} - {"__init__", "__main__"}
+
+    assert found <= ROOMS.keys()
