@@ -10,6 +10,7 @@ BASE = {"errors", "model", "canonical", "records", "paths"}
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "model": {"errors"},
+    "reports": {"errors", "model"},
     "canonical": {"errors", "model"},
     "paths": {"errors"},
     "records": {"errors", "model", "canonical"},
@@ -29,10 +30,10 @@ ROOMS: dict[str, set[str]] = {
     "commands": BASE
     | {
         "repo", "objects", "files", "capture", "interpreters", "runner", "bundle", "archive",
-        "flox_layout", "compare", "metrics", "store", "commands",
+        "flox_layout", "compare", "metrics", "store", "reports", "engines", "commands",
     },
-    "output": {"errors", "model", "output"},
-    "cli": {"errors", "model", "commands", "output"},
+    "output": {"errors", "model", "reports", "output"},
+    "cli": {"errors", "model", "reports", "commands", "output"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}
 
