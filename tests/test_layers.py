@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
         "flox_layout", "compare", "metrics", "store", "reports", "engines", "commands",
     },
     "output": {"errors", "model", "reports", "output"},
-    "cli": {"errors", "model", "reports", "commands", "output"},
+    "cli": {"errors", "model", "reports", "commands", "output", "cli"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}
 

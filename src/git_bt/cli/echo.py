@@ -1,0 +1,78 @@
+"""How an answer leaves: as text for people, as one JSON object, or as that object in a file."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from git_bt.errors import CannotWork
+
+Step = Callable[[str], None]
+
+
+def answer(
+    report: Any, *, as_json: bool, output: str | None = None, all_differences: bool = False
+) -> NoReturn:
+    """Print a report and exit with its code.
+
+    Args:
+        report: one of `reports.py`.
+        as_json: print the JSON object instead of text.
+        output: write the JSON object to this file too.
+        all_differences: show every difference.
+    """
+    if as_json or output:
+        from git_bt.output.json import to_json
+
+        write_json(to_json(report), as_json=as_json, output=output)
+    if not as_json:
+        from git_bt.output.text import render
+
+        text = render(report, width=_width(), color=_color(), all_differences=all_differences)
+        click.echo(text, nl=not text.endswith("\n"))
+    click.get_current_context().exit(int(report.exit_code))
+
+
+def write_json(value: dict[str, Any], *, as_json: bool, output: str | None) -> None:
+    """Write one JSON object to stdout, to a file, or to both."""
+    import json
+
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if as_json:
+        click.echo(text)
+    if output:
+        try:
+            Path(output).write_text(text + "\n", encoding="utf-8")
+        except OSError as e:
+            raise CannotWork(f"cannot write {output}: {e.strerror}") from e
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((80, 24)).columns, 120)
+
+
+def _color() -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress() -> Iterator[Step]:
+    """Give a function that says on stderr what is being done; silent unless it is a terminal."""
+    if not sys.stderr.isatty():
+        yield _silent
+        return
+    from git_bt.output.progress import progress as shown
+
+    with shown() as step:
+        yield step
+
+
+def _silent(text: str) -> None:
+    """Say nothing: nobody watches."""

@@ -1,0 +1,95 @@
+"""The group of all commands, and the program's entry.
+
+A command's own options stand in the module that COMMANDS names; it is imported only when that
+command is called, so that `git bt` starts fast.
+"""
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from git_bt.errors import ExitCode
+
+COMMANDS = {
+    "demo": "start",
+    "engines": "start",
+    "pack": "run",
+    "validate": "run",
+    "replay": "run",
+    "show": "look",
+    "ls": "look",
+    "diff": "look",
+    "export": "move",
+    "import": "move",
+    "restore": "move",
+    "fsck": "look",
+}
+"""Command to the module of this package that holds it, in the order of `-h`."""
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+class Lazy(click.Group):
+    """A group that imports a command when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"git_bt.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    # SIGTERM takes the way of Ctrl-C, so that children, locks and temporary folders go with us.
+    raise KeyboardInterrupt
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's callback signature
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"git-bt {version('git-bt')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Lazy,
+    context_settings=CONTEXT,
+    epilog="Start with `git bt demo`. Exit codes: 0 good, 1 differs or failed, 2 usage, "
+    "3 cannot judge, 128 cannot work here.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Version control for backtests.
+
+    Pack strategy code, market data, configuration, engine version and output
+    into a content-addressed bundle inside git, and prove at any time that the
+    next run gives the same.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show must not end the program.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    cli.main(prog_name="git bt")
+    sys.exit(ExitCode.OK)  # pragma: no cover (click exits by itself)

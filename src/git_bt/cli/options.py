@@ -1,0 +1,56 @@
+"""Options that several commands share, each declared once."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def answer_options(command: F) -> F:
+    """Add --json and --output."""
+    command = click.option(
+        "--output", metavar="FILE", help="Write the --json object to FILE as well."
+    )(command)
+    return json_option(command)
+
+
+def json_option(command: F) -> F:
+    """Add --json."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
+    )(command)
+
+
+def run_options(command: F) -> F:
+    """Add --python and --timeout."""
+    command = click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=600.0,
+        show_default=True,
+        metavar="S",
+        help="Seconds that one run may take.",
+    )(command)
+    return click.option(
+        "--python",
+        metavar="PATH",
+        help="Interpreter to run the engine with; otherwise the first that has it.",
+    )(command)
+
+
+def examples(text: str) -> str:
+    """Return an epilog with examples, one a line, that click does not reflow."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in text.strip().splitlines())
+
+
+def tar_option(text: str) -> Callable[[F], F]:
+    """Add -o/--output for a bundle's archive; a name that ends in .json takes the JSON object."""
+
+    def split(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        is_json = value is not None and value.endswith(".json")
+        ctx.params["output"] = value if is_json else None
+        return None if is_json else value
+
+    return click.option("-o", "--output", "tar", metavar="FILE", callback=split, help=text)
