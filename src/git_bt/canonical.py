@@ -167,14 +167,18 @@ def encode_table(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> byt
     """Encode rows as canonical CSV: header, newlines, floats by repr, None as nothing.
 
     Raises:
-        Corrupt: a float is NaN or infinite.
+        Corrupt: a float is NaN or infinite, or a text has a carriage return (which releases of
+            Python quote differently) or is not Unicode.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_cell(value) for value in row])
-    return text.getvalue().encode()
+    try:
+        return text.getvalue().encode()
+    except UnicodeEncodeError as e:
+        raise Corrupt("a table cannot hold half of a surrogate pair") from e
 
 
 def _cell(value: Value) -> str:
@@ -184,6 +188,8 @@ def _cell(value: Value) -> str:
         if not math.isfinite(value):
             raise Corrupt(f"a table cannot hold {value!r}")
         return repr(value)
+    if isinstance(value, str) and "\r" in value:
+        raise Corrupt(f"a table cannot hold {value!r:.60}")
     return str(value)
 
 
@@ -222,7 +228,11 @@ def decode_table(data: bytes, name: str) -> Table:
             )
         except ValueError as e:
             raise Corrupt(f"{name}: line {number}: {e}") from e
-    if encode_table(columns, rows) != data:
+    try:
+        canonical = encode_table(columns, rows)
+    except Corrupt as e:
+        raise Corrupt(f"{name}: {e.message}") from e
+    if canonical != data:
         raise Corrupt(f"{name}: not in canonical form (floats by repr, \\n at each line's end)")
     return Table(columns=columns, rows=tuple(rows))
 

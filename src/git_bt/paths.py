@@ -13,9 +13,9 @@ from git_bt.errors import Corrupt
 MAX_PATH = 4096
 MAX_NAME = 255
 # NTFS short names and alternate streams, HFS's ignorable characters: git's own fsck knows these.
-_DOT_GIT = re.compile(r"(\.git|git~\d+)(::?.*|[ .]*)", re.IGNORECASE)
+_DOT_GIT = re.compile(r"(\.git|git~\d+)[ .]*(:.*)?", re.IGNORECASE | re.DOTALL)
 _DOT_GITMODULES = re.compile(
-    r"(\.gitmodules|gitmod~\d+|gi[a-f0-9]{4}~\d+)[ .]*(::?.*)?", re.IGNORECASE
+    r"(\.gitmodules|gitmod~\d+|gi[a-f0-9]{0,4}~\d+)[ .]*(:.*)?", re.IGNORECASE | re.DOTALL
 )
 _HFS_IGNORED = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]

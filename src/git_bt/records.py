@@ -180,9 +180,9 @@ def decode_run(data: bytes, what: str = "run record") -> RunRecord:
         engine=_engine(value, what),
         python=_get(value, "python", str, what),
         platform=_get(value, "platform", str, what),
-        packages=_get(value, "packages", dict, what),
+        packages=_versions(value, "packages", what),
         author=_get(value, "author", str, what),
-        compare={k: Tolerance(**_object(t, what)) for k, t in compare.items()},
+        compare={k: _tolerance(t, what) for k, t in compare.items()},
         reason=_optional(value, "reason", what),
         replaces=_optional(value, "replaces", what),
     )
@@ -219,7 +219,7 @@ def decode_note(data: bytes) -> tuple[NoteLine, ...]:
 def _note_line(raw: bytes) -> NoteLine | None:
     try:
         value = _object(decode_json(raw, "note"), "note")
-        if value.get("v") != VERSION:
+        if _get(value, "v", int, "note") != VERSION:
             return None
         return NoteLine(
             strategy=_get(value, "strategy", str, "note"),
@@ -285,6 +285,20 @@ def _argv(value: Mapping[str, Any], key: str, what: str) -> tuple[str, ...] | No
     return tuple(argv)
 
 
+def _tolerance(value: Any, what: str) -> Tolerance:
+    found = {k: v for k, v in _object(value, what).items() if k in ("rtol", "atol")}
+    if any(type(v) not in (int, float) or v < 0 for v in found.values()):
+        raise Corrupt(f"{what}: a tolerance must be numbers of 0 or more, is {found}")
+    return Tolerance(**found)
+
+
+def _versions(value: Mapping[str, Any], key: str, what: str) -> dict[str, str]:
+    found: dict[str, Any] = _get(value, key, dict, what)
+    if not all(isinstance(version, str) for version in found.values()):
+        raise Corrupt(f"{what}: {key!r} must map names to versions")
+    return found
+
+
 def _check_version(value: Mapping[str, Any], what: str) -> None:
     version = _get(value, "version", int, what)
     if version != VERSION:
@@ -308,7 +322,8 @@ def _members(value: Mapping[str, Any], what: str) -> dict[str, Member]:
         mode = entry.get("mode", REGULAR)
         if mode not in (REGULAR, EXECUTABLE):
             raise Corrupt(f"{what}: mode {mode!r} of {path!r}")
-        members[path] = Member(
-            sha256=_digest(entry, "sha256", what), size=_get(entry, "size", int, what), mode=mode
-        )
+        size = _get(entry, "size", int, what)
+        if size < 0:
+            raise Corrupt(f"{what}: size {size} of {path!r}")
+        members[path] = Member(sha256=_digest(entry, "sha256", what), size=size, mode=mode)
     return members
