@@ -1,0 +1,270 @@
+"""Reading and writing git objects by plumbing: one batch pipe out, one fast-import in.
+
+Every object that is read is hashed again: git trusts the file it finds under an id, and a verdict
+may not. Parsing stops at trees and commits; what the blobs mean is for others. Nothing here moves
+a ref that anybody sees.
+"""
+
+import hashlib
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Self
+
+from git_bt.errors import CannotWork, Corrupt
+from git_bt.model import Oid
+from git_bt.repo import Repo, environment
+
+FOLDER = "40000"
+_CHUNK = 1 << 20
+_BATCH = 256  # requests of 65 bytes: less than a pipe holds, so that nobody waits for anybody
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One entry of a tree; `mode` as git writes it, a folder is 40000."""
+
+    mode: str
+    oid: Oid
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What we need of a commit."""
+
+    tree: Oid
+    parents: tuple[Oid, ...]
+
+
+def object_id(kind: str, data: bytes, hash_name: str) -> Oid:
+    """Return the git id of an object."""
+    digest = hashlib.new(hash_name, f"{kind} {len(data)}\0".encode(), usedforsecurity=False)
+    digest.update(data)
+    return Oid(digest.hexdigest())
+
+
+def blob_oid(data: bytes, hash_name: str) -> Oid:
+    """Return the git id of bytes as a blob."""
+    return object_id("blob", data, hash_name)
+
+
+class Objects:
+    """The objects of one repository, through one process that is started when first needed.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, repo: Repo) -> None:
+        self.repo = repo
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process; the next read starts another."""
+        with self._lock:
+            self._stop()
+
+    def read(self, oid: Oid) -> tuple[str, bytes]:
+        """Return the type and the bytes of an object.
+
+        Raises:
+            Corrupt: missing, unreadable, or its bytes do not give its id.
+        """
+        return next(self.read_many((oid,)))
+
+    def read_many(self, oids: Iterable[Oid]) -> Iterator[tuple[str, bytes]]:
+        """Yield the type and the bytes of each object, asked for in batches.
+
+        Raises:
+            Corrupt: as `read`, at the first that is broken.
+        """
+        waiting: list[Oid] = []
+        for oid in oids:
+            waiting.append(oid)
+            if len(waiting) == _BATCH:
+                yield from self._batch(waiting)
+                waiting = []
+        yield from self._batch(waiting)
+
+    def blob(self, oid: Oid) -> bytes:
+        """Return the bytes of a blob; raises Corrupt as `read`, and for another type."""
+        return self._expect("blob", oid)
+
+    def tree(self, oid: Oid) -> dict[str, TreeEntry]:
+        """Return the entries of a tree by name; raises Corrupt as `read`, or when malformed."""
+        return parse_tree(oid, self._expect("tree", oid), self.repo.hash_name)
+
+    def commit(self, oid: Oid) -> Commit:
+        """Return tree and parents of a commit; raises Corrupt as `read`, or when malformed."""
+        return parse_commit(oid, self._expect("commit", oid))
+
+    def commit_tree(self, oid: Oid) -> Oid:
+        """Return the tree of a commit."""
+        return self.commit(oid).tree
+
+    # -- the pipe ---------------------------------------------------------------------------------
+
+    def _expect(self, kind: str, oid: Oid) -> bytes:
+        found, data = self.read(oid)
+        if found != kind:
+            raise Corrupt(f"object {oid} is a {found}, not a {kind}")
+        return data
+
+    def _batch(self, oids: list[Oid]) -> Iterator[tuple[str, bytes]]:
+        """Ask for all, then read all: a list, so that the pipe is never left half read."""
+        with self._lock:
+            try:
+                found = self._ask(oids)
+            except BaseException:
+                self._stop()  # what stands in the pipe belongs to no question any more
+                raise
+        yield from found
+
+    def _ask(self, oids: list[Oid]) -> list[tuple[str, bytes]]:
+        if not oids:
+            return []
+        digits = hashlib.new(self.repo.hash_name, usedforsecurity=False).digest_size * 2
+        for oid in oids:
+            if len(oid) != digits or oid.strip("0123456789abcdef"):
+                raise Corrupt(f"{oid!r:.100} is no object id")
+        into, out = pipes(self._start())
+        with suppress(BrokenPipeError):  # it died; the answer that is missing says so
+            into.write("".join(f"{oid}\n" for oid in oids).encode())
+            into.flush()
+        return [self._answer(out, oid) for oid in oids]
+
+    def _answer(self, out: IO[bytes], oid: Oid) -> tuple[str, bytes]:
+        head = out.readline().decode(errors="replace").split()
+        if head[1:] == ["missing"]:
+            raise Corrupt(f"object {oid} is missing", hint="git bt fsck")
+        if len(head) != 3 or head[0] != oid or not head[2].isdecimal():
+            raise Corrupt(f"object {oid} cannot be read by git", hint="git bt fsck")
+        kind, size = head[1], int(head[2])
+        data = _read_exactly(out, size + 1)
+        if len(data) != size + 1:
+            raise Corrupt(
+                f"object {oid} ends after {len(data)} of {size} bytes", hint="git bt fsck"
+            )
+        del data[-1]
+        found = bytes(data)
+        if object_id(kind, found, self.repo.hash_name) != oid:
+            raise Corrupt(f"object {oid} holds other bytes than its id says", hint="git bt fsck")
+        return kind, found
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._stop()
+            self._process = _popen(self.repo, "cat-file", "--batch", stderr=subprocess.DEVNULL)
+        return self._process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in pipes(process):
+            with suppress(BrokenPipeError):
+                pipe.close()
+        process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """The bytes of a blob of a repository, read and hashed again when asked for."""
+
+    oid: Oid
+    objects: Objects
+
+    def read(self) -> bytes:
+        """Return all bytes; raises Corrupt when they are missing or changed."""
+        return self.objects.blob(self.oid)
+
+
+def _read_exactly(pipe: IO[bytes], size: int) -> bytearray:
+    """Read up to `size` bytes in pieces: a size from a broken header must not be allocated."""
+    data = bytearray()
+    while len(data) < size:
+        piece = pipe.read(min(_CHUNK, size - len(data)))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def parse_tree(oid: Oid, data: bytes, hash_name: str) -> dict[str, TreeEntry]:
+    """Return the entries of a tree's bytes.
+
+    Raises:
+        Corrupt: cut, a name that is not UTF-8, empty or has a slash, or stands twice.
+    """
+    width = hashlib.new(hash_name, usedforsecurity=False).digest_size
+    entries: dict[str, TreeEntry] = {}
+    at = 0
+    while at < len(data):
+        blank, nul = data.find(b" ", at), data.find(b"\0", at)
+        end = nul + 1 + width
+        if not at < blank < nul or end > len(data):
+            raise Corrupt(f"tree {oid} is malformed at byte {at}")
+        try:
+            name = data[blank + 1 : nul].decode()
+        except UnicodeDecodeError as e:
+            raise Corrupt(
+                f"tree {oid} has a name that is not UTF-8: {data[blank + 1 : nul]!r}"
+            ) from e
+        if not name or "/" in name or name in entries:
+            raise Corrupt(f"tree {oid} has a bad or doubled name {name!r}")
+        mode = data[at:blank].decode(errors="replace")
+        entries[name] = TreeEntry(mode, Oid(data[nul + 1 : end].hex()))
+        at = end
+    return entries
+
+
+def parse_commit(oid: Oid, data: bytes) -> Commit:
+    """Return tree and parents from a commit's bytes; raises Corrupt when they are not there."""
+    head = [line.split(b" ", 1) for line in data.partition(b"\n\n")[0].split(b"\n")]
+    tree, parents = head[0], []
+    for line in head[1:]:
+        if line[0] != b"parent":
+            break
+        parents.append(Oid(line[-1].decode(errors="replace")))
+    if len(tree) != 2 or tree[0] != b"tree":
+        raise Corrupt(f"commit {oid} is malformed: it names no tree")
+    return Commit(Oid(tree[1].decode(errors="replace")), tuple(parents))
+
+
+def _popen(repo: Repo, *args: str, stderr: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            repo.command(*args),
+            cwd=repo.cwd,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+    except OSError as e:
+        raise CannotWork(f"cannot run git {args[0]} in {repo.cwd}: {e.strerror}") from e
+
+
+def pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """Return standard input and output of a process that was started with both."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("the process has no pipes")
+    return process.stdin, process.stdout
+
+
+# -- writing --------------------------------------------------------------------------------------

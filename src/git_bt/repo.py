@@ -1,0 +1,394 @@
+"""The only door to git: one repository, and every git process that is run on it.
+
+A call sees the repository that was found, never the one that a hook's environment names, and no
+setting of the repository can make it run a program of somebody else. What is in objects is
+`objects.py`; what we keep in refs is `store.py`. GitPython is used in `create` and `commit_all`
+only: it cannot read sha256 repositories, and importing it costs more than most commands take.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from git_bt.errors import BtError, CannotWork, Usage
+from git_bt.model import Oid
+
+OLDEST_GIT = (2, 38)
+SAFE = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "protocol.ext.allow=never"),
+)
+# What a user sets for himself; the rest of GIT_* names the repository of a hook, or its index.
+_KEPT = re.compile(
+    r"GIT_(CONFIG_.*|AUTHOR_.*|COMMITTER_.*|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM|SSL_.*"
+    r"|ASKPASS|SSH.*|TRACE.*|EXEC_PATH|HTTP_.*|PROXY.*|ALLOW_PROTOCOL|ATTR_NOSYSTEM|NO_LAZY_FETCH"
+    r"|TEMPLATE_DIR|DEFAULT_HASH|DEFAULT_REF_FORMAT)"
+)
+_PLACE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a git process left behind."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        """What it printed, without the last newline; bytes that are not UTF-8 are escaped."""
+        return self.out.decode(errors="surrogateescape").rstrip("\n")
+
+    @property
+    def complaint(self) -> str:
+        """Git's own first line about what is wrong, without `fatal:`."""
+        lines = [line for line in self.err.decode(errors="replace").splitlines() if line.strip()]
+        bad = [line for line in lines if re.match(r"(fatal|error|BUG)\b", line)]
+        first = (bad or lines or [f"exit code {self.code}, and no word why"])[0]
+        return re.sub(r"^(fatal|error): ", "", first).strip().rstrip(".")
+
+
+def environment(*, keep_index: bool = False, place: bool = False) -> dict[str, str]:
+    """Return the environment of a git process.
+
+    Args:
+        keep_index: keep the index and repository that a hook was given.
+        place: keep the repository that the user named (`git --git-dir=… bt`).
+    """
+    kept = {"GIT_INDEX_FILE", "GIT_DIR"} if keep_index else set()
+    kept |= set(_PLACE) if place else set()
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name in kept or _KEPT.fullmatch(name)
+    }
+    return env | {
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",  # an id names its own bytes, not what refs/replace says
+        "LC_ALL": "C",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A git repository: where it is, and how to ask git about it.
+
+    `top` is the top of the work tree, None when there is none. `git_dir` is this worktree's own
+    directory, `common_dir` the one that all linked worktrees share; all are absolute.
+    """
+
+    top: Path | None
+    git_dir: Path
+    common_dir: Path
+    hash_name: str  # sha1 | sha256
+    _config: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave; nothing is held open."""
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Self:
+        """Return the repository that a directory lies in.
+
+        Args:
+            start: the directory; None is the current one, and then GIT_DIR and GIT_WORK_TREE
+                hold as they do for git itself.
+
+        Raises:
+            CannotWork: no repository, one that git refuses, no git, or a git that is too old.
+        """
+        env = environment(place=start is None)
+        where = _directory(start)
+        ask = [
+            "git", *SAFE, "rev-parse", "--path-format=absolute", "--show-object-format",
+            "--git-dir", "--git-common-dir", "--show-toplevel",
+        ]  # fmt: skip
+        with _git_missing():
+            # Both at once: the version costs nothing beside the other.
+            with subprocess.Popen(["git", "version"], env=env, stdout=subprocess.PIPE) as version:
+                done = subprocess.run(
+                    ask,
+                    cwd=where,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    check=False,
+                )
+                _check_version(version.communicate()[0].decode(errors="replace"))
+        found = Result(done.returncode, done.stdout, done.stderr)
+        lines = found.text.split("\n") if found.out else []
+        if not 3 <= len(lines) <= 4 or (len(lines) == 4 and found.code):
+            raise _not_found(where, found, lines)
+        hash_name, git_dir, common_dir, *top = lines
+        return cls(Path(top[0]) if top else None, Path(git_dir), Path(common_dir), hash_name)
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where locks, caches and candidates lie; it may not be there yet."""
+        return self.common_dir / "bt"
+
+    def command(self, *args: str) -> list[str]:
+        """Return the whole argument vector of a git call on this repository."""
+        tree = () if self.top is None else (f"--work-tree={self.top}",)
+        return ["git", *SAFE, f"--git-dir={self.git_dir}", *tree, *args]
+
+    @property
+    def cwd(self) -> Path:
+        """Where git processes are run."""
+        return self.top or self.git_dir
+
+    def git(
+        self,
+        *args: str,
+        stdin: bytes | None = None,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        keep_index: bool = False,
+    ) -> Result:
+        """Run git here and wait for it.
+
+        Args:
+            args: the command and its arguments; what a user typed comes after --end-of-options.
+            stdin: bytes for its standard input; None gives it none.
+            check: raise when the exit code is not 0.
+            env: variables to add.
+            keep_index: read the index that the calling hook was given, not the worktree's own.
+
+        Raises:
+            CannotWork: git failed (with `check`), or cannot be started.
+        """
+        surroundings = environment(keep_index=keep_index) | dict(env or {})
+        with _git_missing():
+            done = subprocess.run(
+                self.command(*args),
+                cwd=self.cwd,
+                env=surroundings,
+                input=b"" if stdin is None else stdin,
+                capture_output=True,
+                check=False,
+            )
+        result = Result(done.returncode, done.stdout, done.stderr)
+        if check and result.code:
+            raise failure(args[0], result)
+        return result
+
+    # -- what git knows ---------------------------------------------------------------------------
+
+    def config_all(self, key: str) -> tuple[str, ...]:
+        """Return every value of a key, the one that counts last."""
+        if not self._config:
+            self._config[""] = []  # read, even when there is nothing
+            for entry in self.git("config", "-z", "--list").out.split(b"\0"):
+                name, equals, value = entry.decode(errors="surrogateescape").partition("\n")
+                # A key without `=` is git's short way to say true.
+                self._config.setdefault(name, []).append(value if equals else "true")
+        return tuple(self._config.get(_config_key(key), ()))
+
+    def config(self, key: str) -> str | None:
+        """Return the value of a key of git's configuration, None when it is not set."""
+        values = self.config_all(key)
+        return values[-1] if values else None
+
+    def config_int(self, key: str, default: int) -> int:
+        """Return a whole number of the configuration; k, m and g multiply by 1024.
+
+        Raises:
+            Usage: the value is no such number.
+        """
+        value = self.config(key)
+        if value is None:
+            return default
+        match = re.fullmatch(r"([+-]?\d{1,18})([kmg]?)", value.strip().lower())
+        if match is None:
+            raise Usage(
+                f"git config {key}: {value!r} is not a whole number",
+                hint=f"git config {key} 10m, or git config --unset {key}",
+            )
+        return int(match[1]) * _UNITS[match[2]]
+
+    def resolve(self, revision: str) -> Oid | None:
+        """Return the commit that a revision names, None when it names none."""
+        if "\0" in revision:
+            return None
+        found = self.git(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}",
+            check=False,
+        )  # fmt: skip
+        return Oid(found.text) if found.code == 0 and found.out else None
+
+    def author(self) -> str:
+        """Return who works here as `Name <email>`, `unknown` when git does not know."""
+        found = self.git("var", "GIT_AUTHOR_IDENT", check=False)
+        name, close, _ = found.out.decode(errors="replace").rpartition(">")
+        return name + close if found.code == 0 and close else "unknown"
+
+
+# -- what may go wrong ----------------------------------------------------------------------------
+
+
+def failure(verb: str, result: Result) -> CannotWork:
+    """Return the error of a git call that failed, in plain words where the cause is common."""
+    text = result.err.decode(errors="replace")
+    said = f"git {verb}: {result.complaint}"
+    if "No space left on device" in text or "Disk quota exceeded" in text:
+        return CannotWork(f"the disk is full: {said}", hint="make room, then run it again")
+    if "Read-only file system" in text:
+        return CannotWork(f"the file system is read-only: {said}")
+    if "ermission denied" in text or "insufficient permission" in text:
+        return CannotWork(f"no permission to write: {said}")
+    return CannotWork(said)
+
+
+def cannot_write(place: Path, error: OSError) -> CannotWork:
+    """Return the error of a file below the git directory that could not be written."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return CannotWork(f"the disk is full: {place}", hint="make room, then run it again")
+    if error.errno == errno.EROFS:
+        return CannotWork(f"the file system is read-only: {place}")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return CannotWork(f"no permission to write: {place}")
+    return CannotWork(f"cannot write {place}: {error.strerror}")
+
+
+@contextmanager
+def _git_missing() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as e:
+        if e.filename == "git":
+            raise CannotWork("git is not on PATH", hint="install git 2.38 or newer") from e
+        raise CannotWork(f"no such directory: {e.filename}") from e
+    except (PermissionError, NotADirectoryError) as e:
+        raise CannotWork(f"cannot run git in {e.filename}: {e.strerror}") from e
+
+
+def _directory(start: Path | None) -> Path:
+    try:
+        return Path.cwd() if start is None else start.absolute()
+    except FileNotFoundError as e:
+        raise CannotWork("the current directory is gone", hint="cd to one that exists") from e
+
+
+def _check_version(text: str) -> None:
+    match = re.search(r"(\d+)\.(\d+)", text)
+    if match is None or (int(match[1]), int(match[2])) < OLDEST_GIT:
+        raise CannotWork(
+            f"{text.strip() or 'git without a version'} is too old",
+            hint="install git 2.38 or newer",
+        )
+
+
+def _not_found(where: Path, found: Result, lines: list[str]) -> BtError:
+    text = found.err.decode(errors="replace")
+    if "dubious ownership" in text:
+        return CannotWork(
+            f"git refuses the repository at {where}: it belongs to another user",
+            hint="git config --global --add safe.directory <its path>, when you trust it",
+        )
+    if "not a git repository" in text and not lines:
+        return CannotWork(f"no git repository at {where}", hint="git init")
+    if len(lines) > 4:
+        return CannotWork(f"the path of the repository at {where} has a newline in it")
+    return CannotWork(f"git cannot read the repository at {where}: {found.complaint}")
+
+
+def _config_key(key: str) -> str:
+    section, _, rest = key.partition(".")
+    middle, dot, name = rest.rpartition(".")
+    return f"{section.lower()}.{middle}{dot}{name.lower()}"
+
+
+# -- GitPython ------------------------------------------------------------------------------------
+
+
+def create(directory: Path) -> Repo:
+    """Make a repository with branch main in a directory, which may exist.
+
+    Raises:
+        CannotWork: the directory cannot be written, or git is missing.
+    """
+    with _python_git():
+        import git
+
+        git.Repo.init(directory, mkdir=True, initial_branch="main").close()
+    return Repo.find(directory)
+
+
+def commit_all(repo: Repo, message: str) -> Oid:
+    """Commit everything in the work tree, without hooks or signature, and return the commit.
+
+    Where git knows no identity the author is `git-bt`: a demo must not ask who you are.
+
+    Raises:
+        CannotWork: git refused.
+    """
+    known = repo.author() != "unknown"
+    with _python_git():
+        import git
+
+        with git.Repo(repo.top) as there:
+            there.git.set_persistent_git_options(c=[*SAFE[1::2], "commit.gpgSign=false"])
+            if not known:
+                there.git.update_environment(**identity())
+            there.git.add("--all")
+            there.git.commit("--quiet", "--allow-empty", f"--message={message}")
+    oid = repo.resolve("HEAD")
+    if oid is None:
+        raise CannotWork("git commit left no commit")
+    return oid
+
+
+def identity() -> dict[str, str]:
+    """Return the environment that makes git-bt the author and committer."""
+    return {
+        f"GIT_{role}_{key}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for key, value in (("NAME", "git-bt"), ("EMAIL", "git-bt@invalid"))
+    }
+
+
+@contextmanager
+def _python_git() -> Iterator[None]:
+    """Keep a hook's variables from GitPython, and its errors from everybody else."""
+    before = dict(os.environ)
+    clean = environment()
+    try:
+        os.environ.clear()
+        os.environ.update(clean)
+        yield
+    except ImportError as e:  # GitPython looks for git when it is imported
+        raise CannotWork(f"GitPython cannot be used: {str(e).splitlines()[0]}") from e
+    except OSError as e:
+        raise CannotWork(f"cannot write {e.filename}: {e.strerror}") from e
+    except BtError:
+        raise
+    except Exception as e:
+        if not type(e).__module__.startswith("git."):
+            raise
+        err = getattr(e, "stderr", "") or str(e)
+        raise CannotWork(
+            f"git: {Result(1, b'', err.strip().strip(chr(39)).encode()).complaint}"
+        ) from e
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
