@@ -22,9 +22,9 @@ ROOMS: dict[str, set[str]] = {
     "interpreters": BASE | {"engines"},
     "runner": BASE | {"interpreters", "engines"},
     "bundle": BASE,
-    "archive": BASE,
-    "flox_layout": BASE | {"archive", "bundle"},
-    "compare": BASE,
+    "archive": BASE | {"archive"},
+    "flox_layout": BASE | {"archive", "bundle", "flox_layout"},
+    "compare": BASE | {"compare"},
     "metrics": BASE,
     "store": BASE | {"repo", "objects"},
     "commands": BASE

@@ -369,9 +369,9 @@ class Metrics:
 
     trade_count: int | None
     fill_count: int
-    total_filled_quantity: float
-    turnover: float
-    fees: float
+    total_filled_quantity: float | None
+    turnover: float | None
+    fees: float | None
     pnl: float | None
     return_: float | None
     max_drawdown: float | None
