@@ -16,7 +16,7 @@ ROOMS: dict[str, set[str]] = {
     "records": {"errors", "model", "canonical"},
     "repo": {"errors", "model"},
     "objects": {"errors", "model", "repo"},
-    "files": {"errors", "model", "canonical", "paths", "repo", "objects"},
+    "files": {"errors", "model", "canonical", "paths", "repo", "objects", "files"},
     "capture": BASE | {"files", "capture"},
     "engines": set(),
     "interpreters": BASE | {"engines"},

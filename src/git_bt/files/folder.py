@@ -1,0 +1,66 @@
+"""A plain folder, outside git or inside; its bytes are taken as they lie there."""
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from git_bt.errors import CannotWork
+from git_bt.files.digests import Digests
+from git_bt.files.view import IN_MEMORY, LINK, Raw, View, digest_on_disk, is_utf8
+from git_bt.model import EXECUTABLE, REGULAR, Data, Notice
+
+
+class Folder(View):
+    """A plain folder; nothing is listed before somebody asks, it may be a whole disk."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place, in_git=False, digests=Digests(None))
+        self._place = place
+
+    def _raw(self, path: str) -> Raw | None:
+        try:
+            mode = os.lstat(self._place / path).st_mode
+        except (OSError, ValueError):
+            return None
+        if stat.S_ISLNK(mode):
+            return Raw(LINK)
+        if not stat.S_ISREG(mode):
+            return None
+        return Raw(EXECUTABLE if mode & stat.S_IXUSR else REGULAR)
+
+    def _has_folder(self, path: str) -> bool:
+        return (self._place / path).is_dir()
+
+    def _below(self, folder: str) -> Iterable[str]:
+        found = []
+        for where, folders, names in os.walk(self._place / folder):
+            folders[:] = [name for name in folders if name != ".git"]
+            links = [name for name in folders if (Path(where) / name).is_symlink()]
+            for name in [*names, *links]:
+                path = (Path(where) / name).relative_to(self._place).as_posix()
+                if not is_utf8(path):
+                    message = f"left out: {os.fsencode(path)!r} is not UTF-8"
+                    self.notices.append(Notice(kind="path_not_utf8", message=message))
+                elif self._raw(path) is not None:
+                    found.append(path)
+        return sorted(found)
+
+    def _link_text(self, path: str, raw: Raw) -> str:
+        return str((self._place / path).readlink())
+
+    def _load(self, wanted: dict[str, Raw]) -> None:
+        for path, raw in wanted.items():
+            place = self._place / path
+            if place.stat().st_size > IN_MEMORY:
+                self._loaded[path] = digest_on_disk(self.digests, place, raw.mode)
+                continue
+            data = _read(place)
+            self._keep(path, raw.mode, data, Data(data))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise CannotWork(f"cannot read {path}: {e.strerror}") from e
