@@ -26,11 +26,14 @@ ROOMS: dict[str, set[str]] = {
     "flox_layout": BASE | {"archive", "bundle", "flox_layout"},
     "compare": BASE | {"compare"},
     "metrics": BASE,
-    "store": BASE | {"repo", "objects"},
+    "publish": {"errors", "model", "repo", "objects"},
+    "store_layout": BASE,
+    "store": BASE | {"repo", "objects", "publish", "store_layout"},
+    "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
     "commands": BASE
     | {
         "repo", "objects", "files", "capture", "interpreters", "runner", "bundle", "archive",
-        "flox_layout", "compare", "metrics", "store", "reports", "engines", "commands",
+        "flox_layout", "compare", "metrics", "store", "fsck", "reports", "engines", "commands",
     },
     "output": {"errors", "model", "reports", "output"},
     "cli": {"errors", "model", "reports", "commands", "output", "cli"},

@@ -121,18 +121,15 @@ class Repo:
             "git", *SAFE, "rev-parse", "--path-format=absolute", "--show-object-format",
             "--git-dir", "--git-common-dir", "--show-toplevel",
         ]  # fmt: skip
-        with _git_missing():
-            # Both at once: the version costs nothing beside the other.
-            with subprocess.Popen(["git", "version"], env=env, stdout=subprocess.PIPE) as version:
-                done = subprocess.run(
-                    ask,
-                    cwd=where,
-                    env=env,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    check=False,
-                )
-                _check_version(version.communicate()[0].decode(errors="replace"))
+        # Both at once: the version costs nothing beside the other.
+        with (
+            _git_missing(),
+            subprocess.Popen(["git", "version"], env=env, stdout=subprocess.PIPE) as version,
+        ):
+            done = subprocess.run(
+                ask, cwd=where, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            )
+            _check_version(version.communicate()[0].decode(errors="replace"))
         found = Result(done.returncode, done.stdout, done.stderr)
         lines = found.text.split("\n") if found.out else []
         if not 3 <= len(lines) <= 4 or (len(lines) == 4 and found.code):
