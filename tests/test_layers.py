@@ -20,7 +20,8 @@ ROOMS: dict[str, set[str]] = {
     "capture": BASE | {"files", "capture"},
     "engines": set(),
     "interpreters": BASE | {"engines"},
-    "runner": BASE | {"interpreters", "engines"},
+    "processes": {"errors"},
+    "runner": BASE | {"interpreters", "engines", "processes"},
     "bundle": BASE,
     "archive": BASE | {"archive"},
     "flox_layout": BASE | {"archive", "bundle", "flox_layout"},
@@ -32,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
     "commands": BASE
     | {
-        "repo", "objects", "files", "capture", "interpreters", "runner", "bundle", "archive",
+        "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle", "archive",
         "flox_layout", "compare", "metrics", "store", "fsck", "reports", "engines", "commands",
     },
     "output": {"errors", "model", "reports", "output"},

@@ -1,0 +1,19 @@
+"""The child side: a harness and one adapter a file, run by the user's interpreter.
+
+That interpreter need not have git-bt, and may be older: Python ≥ 3.9, the standard library and the
+adapter's own engine are all that a file here may import, and it is loaded by its path. The parent
+imports adapters too, so an engine is imported inside functions only.
+
+What an adapter module has:
+
+    NAME            the word after `engine:`
+    DISTRIBUTIONS   names on the package index, the first installed one counts
+    INSTALL         what to type when none is installed
+    complete(config) -> dict    defaults filled in; ValueError with one line for what is wrong
+    warm()          import the engine; called while the parent still checks bytes
+    run(job)        run the strategy and write the rows as files into job["out"]
+
+A job is the plain dict that `runner.py` writes as job.json: `entry_point`, `root` and `out` are
+absolute paths, `tape` too or None, `config` is complete. To refuse a job, raise an exception that
+carries `bt_kind`, one of the kinds of `model.Failure`, and maybe `bt_hint`.
+"""

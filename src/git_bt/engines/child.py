@@ -1,0 +1,460 @@
+"""The harness: run as `python -s child.py ADAPTER RUN_DIR`, one process tree a run.
+
+It splits in two at once. One half supervises: it reaps and, at any end, kills whatever the run
+left behind, also processes in sessions of their own. The other half imports the engine while the
+parent still checks bytes, waits for a line with the nonce on stdin, and only then looks at
+RUN_DIR/job.json and what lies beside it. The last thing it writes is done.json; without that file
+there is no result, however the process ended. It prints nothing of its own but tracebacks.
+
+This is no sandbox. Standard library only, Python ≥ 3.9: see the package's docstring.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any, NoReturn
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+MAX_FILE = 4 * 2**30  # a strategy that prints without end stops here, not at the end of the disk
+NAME = "_git_bt_adapter"
+
+
+def main(adapter_path: str, run_dir: str) -> NoReturn:
+    """Run one job and end the process."""
+    supervisor, ready = split()
+    before = set(sys.modules)
+    adapter, broken = None, None
+    try:
+        adapter = load(adapter_path)
+        adapter.warm()
+    except BaseException as e:
+        broken = e
+    nonce = sys.stdin.readline().strip()
+    if not nonce or not os.read(ready, 1):
+        os._exit(0)  # the parent went away, or needs no run after all
+    die_with(supervisor)
+    started = time.perf_counter()
+    done: dict[str, Any] = {"nonce": nonce, "failure": None, "environment": None}
+    try:
+        if broken is not None:
+            raise broken
+        with open(os.path.join(run_dir, "job.json"), encoding="utf-8") as f:
+            job = json.load(f)
+        enter(job)
+        adapter.run(job)
+        done["failure"] = strays(job)
+    except BaseException as e:
+        done["failure"] = failure(e, is_engine=broken is not None)
+    done["elapsed_s"] = time.perf_counter() - started
+    done["environment"] = environment(before)
+    finish(run_dir, done)
+
+
+def load(path: str) -> Any:
+    """Load the adapter from its file."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(NAME, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no adapter at {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[NAME] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def finish(run_dir: str, done: dict[str, Any]) -> NoReturn:
+    """Write done.json, whole or not at all, and end without the strategy's exit handlers."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass  # closed or replaced by the strategy; what it printed is for people only
+    path = os.path.join(run_dir, "done.json")
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump(done, f)
+    os.replace(path + ".new", path)
+    os._exit(0)
+
+
+# -- two processes --------------------------------------------------------------------------------
+
+
+def split() -> tuple[int, int]:
+    """Fork; return the supervisor's pid and a pipe that tells when it stands, to the worker only."""
+    supervisor = os.getpid()
+    read, write = os.pipe()
+    worker = os.fork()
+    if worker == 0:
+        os.close(write)
+        return supervisor, read
+    os.close(read)
+    supervise(worker, write)
+
+
+def supervise(worker: int, ready: int) -> NoReturn:
+    """Wait for the worker, kill what it leaves behind, and end as it ended."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)  # or the worker's stdin would stay open when the parent goes away
+
+    def stop(signum: int, frame: object) -> None:
+        kill_all(worker)
+        os._exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, stop)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.write(ready, b"1")
+    os.close(ready)
+    status = None
+    while status is None:
+        pid, ended = os.waitpid(-1, 0)
+        if pid == worker:
+            status = ended
+    kill_all(worker)
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
+        limit_core()
+        os.kill(os.getpid(), number)
+    os._exit(os.WEXITSTATUS(status))
+
+
+def kill_all(worker: int) -> None:
+    """Kill every process below this one until there is none."""
+    try:
+        os.killpg(worker, signal.SIGKILL)
+    except OSError:
+        pass  # it has no group of its own yet, or is gone
+    while True:
+        for pid in children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.001)
+        except ChildProcessError:
+            return
+
+
+def children() -> list[int]:
+    """Return the direct children; with a subreaper, orphans become direct ones."""
+    try:
+        with open("/proc/thread-self/children") as f:
+            return [int(pid) for pid in f.read().split()]
+    except OSError:
+        return children_by_stat()
+
+
+def children_by_stat() -> list[int]:
+    """Find the direct children where the kernel does not list them, or there is no /proc."""
+    found = []
+    me = os.getpid()
+    try:
+        pids = [int(n) for n in os.listdir("/proc") if n.isdigit()]
+    except OSError:
+        return found
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                if int(f.read().rpartition(")")[2].split()[1]) == me:
+                    found.append(pid)
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+def prctl(option: int, value: int) -> None:
+    """Call prctl where there is one (Linux)."""
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        pass  # a Python without ctypes: the process group is killed still
+
+
+def die_with(supervisor: int) -> None:
+    """Make the worker end when its supervisor does, and give it a process group."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:
+        os._exit(0)
+    os.setpgid(0, 0)
+
+
+# -- before the run -------------------------------------------------------------------------------
+
+
+def enter(job: dict[str, Any]) -> None:
+    """Apply the limits, stand in the strategy's folder, and put the snapshot first on the path."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    limit(job)
+    os.umask(job["umask"])
+    folder = os.path.dirname(job["entry_point"])
+    os.chdir(folder)
+    first = [folder]
+    for path in (job["root"], os.path.join(job["root"], "src")):
+        if os.path.isdir(path) and path not in first:
+            first.append(path)
+    sys.path[:0] = first
+    sys.argv = [job["entry_point"]]
+    sys.meta_path.insert(0, SnapshotFirst(first))
+    for name in from_work_tree(job):
+        del sys.modules[name]  # a start-up file of the interpreter imported it: import it anew
+
+
+def limit_core() -> None:
+    """Write no core file."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def limit(job: dict[str, Any]) -> None:
+    """Apply the limits on memory and files."""
+    import resource
+
+    limit_core()
+    wanted = [(resource.RLIMIT_FSIZE, MAX_FILE)]
+    if job["memory"]:
+        wanted.append((resource.RLIMIT_DATA, job["memory"]))
+    for what, value in wanted:
+        hard = resource.getrlimit(what)[1]
+        if hard == resource.RLIM_INFINITY or value < hard:
+            resource.setrlimit(what, (value, value))
+
+
+class SnapshotFirst:
+    """Finds top-level modules in the snapshot before any editable install's finder can."""
+
+    def __init__(self, folders: list[str]) -> None:
+        self.folders = folders
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Find a top-level module below the snapshot's folders, else nothing."""
+        from importlib.machinery import PathFinder
+
+        if path is not None or name in sys.builtin_module_names:
+            return None
+        spec = PathFinder.find_spec(name, self.folders, target)
+        return spec if spec is not None and spec.loader is not None else None
+
+
+# -- after the run --------------------------------------------------------------------------------
+
+
+def strays(job: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the failure of a module that came from the work tree instead of the snapshot."""
+    for name, path in from_work_tree(job).items():
+        shown = os.path.relpath(path, os.path.realpath(job["work_tree"]))
+        return {
+            "kind": "work-tree-module",
+            "message": f"module {name} was loaded from {shown} in the work tree, not the snapshot",
+            "stray": path,
+        }
+    return None
+
+
+def from_work_tree(job: dict[str, Any]) -> dict[str, str]:
+    """Return the modules that lie in the work tree and in no environment there, with their file."""
+    if not job["work_tree"]:
+        return {}
+    real: dict[str, str] = {}  # a lstat for each part of each path adds up: by folder, once
+
+    def resolved(path: str) -> str:
+        folder, name = os.path.split(path)
+        if folder not in real:
+            real[folder] = os.path.realpath(folder)
+        return os.path.join(real[folder], name)
+
+    tree = os.path.realpath(job["work_tree"])
+    adapter = getattr(sys.modules.get(NAME), "__file__", None) or __file__
+    own = [job["root"], sys.prefix, sys.base_prefix, __file__, adapter]
+    own = [os.path.realpath(p) for p in own + [p for p in sys.path if is_site(p)]]
+    found = {}
+    for name, module in list(sys.modules.items()):
+        paths = [resolved(p) for p in places(module)] if name != "__main__" else []
+        inside = [p for p in paths if below(p, tree) and not any(below(p, o) for o in own)]
+        if inside and len(inside) == len(paths):
+            found[name] = inside[0]
+    return found
+
+
+def places(module: Any) -> list[str]:
+    """Return a module's file, or the folders of a namespace package."""
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return [os.path.abspath(file)]
+    try:
+        return [p for p in getattr(module, "__path__", []) if isinstance(p, str)]
+    except Exception:
+        return []  # lazy module objects raise what they like
+
+
+def below(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder or lies in it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def is_site(path: str) -> bool:
+    """Tell whether a folder of sys.path is one that packages are installed to."""
+    return os.path.basename(path) in ("site-packages", "dist-packages")
+
+
+# -- the environment ------------------------------------------------------------------------------
+
+
+def environment(before: set[str]) -> dict[str, Any]:
+    """Return the Python, the platform, and the distributions whose modules the run loaded."""
+    u = os.uname()
+    return {
+        "python": ".".join(str(n) for n in sys.version_info[:3]),
+        "platform": f"{u.sysname}-{u.machine}".lower(),
+        "packages": packages(before),
+    }
+
+
+def packages(before: set[str]) -> dict[str, str]:
+    """Return name and version of each distribution that a module came from after start-up.
+
+    importlib.metadata.packages_distributions needs Python 3.10 and reads every RECORD there is;
+    here most distributions are found by their name alone.
+    """
+    tops: dict[str, set[str]] = {}
+    folders = [p for p in sys.path if is_site(p)]
+    for name, module in list(sys.modules.items()):
+        if name in before:
+            continue
+        for path in places(module)[:1]:
+            for folder in folders:
+                if below(path, folder):
+                    top = os.path.relpath(path, folder).split(os.sep)[0]
+                    tops.setdefault(folder, set()).add(top)
+                    break
+    found = {}
+    for folder, names in tops.items():
+        installed = distributions(folder)
+        for top in sorted(names):
+            owner = owner_of(folder, top, installed)
+            if owner is not None:
+                found[owner] = installed[owner][0]
+    return found
+
+
+def distributions(folder: str) -> dict[str, tuple[str, str]]:
+    """Return each distribution's version and dist-info folder by normalised name."""
+    found = {}
+    for entry in os.listdir(folder):
+        stem, suffix = os.path.splitext(entry)
+        name, dash, version = stem.partition("-")
+        if suffix == ".dist-info" and dash:
+            found[normal(name)] = (version, entry)
+    return found
+
+
+def normal(name: str) -> str:
+    """Normalise a distribution's name as the package index does."""
+    import re
+
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def owner_of(folder: str, top: str, installed: dict[str, tuple[str, str]]) -> str | None:
+    """Return the distribution that a top-level file or folder of site-packages belongs to."""
+    guess = normal(top.split(".")[0])
+    order = [guess] if guess in installed else []
+    order += [name for name in sorted(installed) if name != guess]
+    for name in order:
+        if lists(os.path.join(folder, installed[name][1], "RECORD"), top):
+            return name
+    return None
+
+
+def lists(record: str, top: str) -> bool:
+    """Tell whether a RECORD names a top-level file or folder."""
+    try:
+        with open(record, "rb") as f:
+            data = b"\n" + f.read()
+    except OSError:
+        return False
+    word = b"\n" + top.encode()
+    return word + b"/" in data or word + b"," in data
+
+
+# -- failures -------------------------------------------------------------------------------------
+
+
+def failure(error: BaseException, *, is_engine: bool) -> dict[str, Any]:
+    """Describe an exception: kind, one line, and the traceback without our own frames."""
+    import traceback
+
+    kind = getattr(error, "bt_kind", None)
+    if kind is not None:
+        hint = getattr(error, "bt_hint", None)
+        return {"kind": kind, "message": one_line(str(error)), "hint": hint, "tail": ""}
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_users(f.filename)]
+    place = f" ({frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
+    lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
+    described = {
+        "kind": "raised",
+        "message": one_line(f"{type(error).__name__}: {error}") + place,
+        "hint": None,
+        "tail": "Traceback (most recent call last):\n" * bool(frames) + "".join(lines),
+    }
+    if is_engine:
+        described["kind"] = "engine-missing"
+        described["message"] = f"{sys.executable} cannot import the engine: {described['message']}"
+    elif isinstance(error, MemoryError):
+        described["kind"] = "memory"
+        described["message"] = "ran out of memory" + place
+    elif isinstance(error, SystemExit):
+        described["kind"] = "no-result"
+        described["message"] = f"the strategy ended the run by sys.exit({error.code!r})" + place
+    described.update(missing(error))
+    return described
+
+
+def is_users(filename: str) -> bool:
+    """Tell whether a frame is neither ours nor the import machinery's."""
+    adapter = getattr(sys.modules.get(NAME), "__file__", None)
+    return filename not in (__file__, adapter) and not filename.startswith("<frozen importlib")
+
+
+def missing(error: BaseException) -> dict[str, str]:
+    """Name the module or the file that an exception says is not there."""
+    if isinstance(error, ImportError) and error.name:
+        name = getattr(error, "name_from", None) or submodule(str(error))
+        if isinstance(error, ModuleNotFoundError) or name is None:
+            return {"module": error.name}
+        return {"module": f"{error.name}.{name}"}
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
+        return {"file": os.path.abspath(error.filename)}
+    return {}
+
+
+def submodule(text: str) -> str | None:
+    """Return the name in "cannot import name 'x' from 'y'"; Python < 3.12 has it only there."""
+    parts = text.split("'")
+    return parts[1] if text.startswith("cannot import name") and len(parts) > 2 else None
+
+
+def one_line(text: str) -> str:
+    """Return a message's lines as one, not without end."""
+    return " ".join(text.split())[:500].encode("utf-8", "backslashreplace").decode()
+
+
+if __name__ == "__main__":
+    here = os.path.dirname(os.path.abspath(__file__))
+    if sys.path and os.path.abspath(sys.path[0] or ".") == here:
+        del sys.path[0]  # -P does this from 3.11 on
+    main(*sys.argv[1:])

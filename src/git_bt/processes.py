@@ -1,0 +1,225 @@
+"""Processes and temporary folders of runs: made here, and gone when the run is over.
+
+A run is a process tree whose top, the supervisor in engines/child.py, kills everything below it at
+any end. What is here makes that tree, ends it, and is the second line: when the supervisor does
+not answer, its group is killed, and every process that carries the run's mark. Folders of
+git-bt processes that were killed themselves are swept when the next one starts.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from git_bt.errors import CannotWork
+
+PREFIX = "git-bt-"
+MARK = "GIT_BT_RUN"
+GRACE_S = 5.0
+
+
+def spawn(argv: list[str], *, env: Mapping[str, str], cwd: Path, printed: Path) -> "Process":
+    """Start a process in a session of its own, its stdin a pipe, what it prints in a file.
+
+    Raises:
+        CannotWork: it cannot be started.
+    """
+    try:
+        with printed.open("ab") as out:
+            popen = subprocess.Popen(
+                argv,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+    except OSError as e:
+        raise CannotWork(f"cannot start {argv[0]}: {e.strerror}") from e
+    return Process(popen, mark=env[MARK])
+
+
+class Process:
+    """A running child: tell it one line, wait for its end, or end it."""
+
+    def __init__(self, popen: "subprocess.Popen[bytes]", *, mark: str) -> None:
+        self._popen = popen
+        self._mark = mark
+        self.is_timed_out = False
+        self._is_told = False
+
+    def tell(self, line: str) -> None:
+        """Write the one line that it waits for, and close its stdin."""
+        stdin: IO[bytes] | None = self._popen.stdin
+        if stdin is None or stdin.closed:
+            return
+        self._is_told = True
+        with contextlib.suppress(BrokenPipeError):  # it has ended; waiting for it will say how
+            stdin.write(line.encode() + b"\n")
+            stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            stdin.close()
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait without polling; return the exit code, or minus the signal's number."""
+        timer = threading.Timer(timeout_s, self._time_out)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._popen.wait()
+        finally:
+            timer.cancel()
+
+    def _time_out(self) -> None:
+        self.is_timed_out = True
+        self.stop()
+
+    def stop(self) -> None:
+        """End the whole tree, whatever it is doing."""
+        with contextlib.suppress(OSError):
+            if self._popen.stdin is not None:
+                self._popen.stdin.close()
+        if self._popen.poll() is not None:
+            return
+        if not self._is_told:  # its supervisor may not stand yet, and it has started nothing
+            with contextlib.suppress(OSError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.terminate()
+        try:
+            self._popen.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(OSError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            self._popen.kill()
+            kill_marked(self._mark)
+            self._popen.wait()
+
+
+def kill_marked(mark: str) -> None:
+    """Kill every process whose environment carries a run's mark; where there is /proc."""
+    needle = f"{MARK}={mark}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if needle in entry.read_bytes().split(b"\0"):
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+        except OSError:
+            continue  # ended meanwhile, or another user's
+
+
+# -- temporary folders ----------------------------------------------------------------------------
+
+
+class Folder:
+    """A temporary folder that is locked while its owner lives."""
+
+    def __init__(self) -> None:
+        sweep()
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")).resolve()
+        except OSError as e:
+            raise CannotWork(f"cannot make a temporary folder: {e.strerror}") from e
+        self._lock = _lock(self.path)
+
+    def remove(self) -> None:
+        """Remove the folder and all that is in it, also what the run made read-only."""
+        remove_tree(self.path)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a folder; None when another process holds it or the system has no such locks."""
+    try:
+        import fcntl
+
+        lock = os.open(path, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def sweep() -> None:
+    """Remove folders of git-bt processes that are no more, and end what still runs there."""
+    top = Path(tempfile.gettempdir())
+    try:
+        names = [n for n in os.listdir(top) if n.startswith(PREFIX)]
+    except OSError:
+        return
+    for name in names:
+        pid = name.removeprefix(PREFIX).partition("-")[0]
+        if not pid.isdigit() or _is_alive(int(pid)):
+            continue
+        # The pid may live in another container that shares this folder: the lock knows.
+        lock = _lock(top / name)
+        if lock is not None:
+            kill_marked(str((top / name).resolve()))
+            remove_tree(top / name)
+            os.close(lock)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a tree, making folders writable on the way; what cannot be removed stays."""
+
+    def retry(function: object, name: str, _: object) -> None:
+        with contextlib.suppress(OSError):
+            for folder in (Path(name).parent, Path(name)):
+                if folder.is_dir() and not folder.is_symlink():
+                    folder.chmod(0o700)
+            if Path(name).is_dir() and not Path(name).is_symlink():
+                shutil.rmtree(name, ignore_errors=True)
+            else:
+                Path(name).unlink()
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=retry)
+    else:
+        shutil.rmtree(path, onerror=retry)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that cleaning up happens.
+
+    Only in the main thread, and only where nobody else has said what these signals mean.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
