@@ -1,0 +1,336 @@
+"""Reports as JSON objects: `schema: git-bt/<command>/1`, every key always there, absent is null.
+
+The schemas are in docs/reference/schemas/, one a command; each answer in the tests is held
+against its schema. A key is added without a new number; one that changes or goes needs it.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from git_bt import reports as r
+from git_bt.model import (
+    Difference,
+    EngineVersion,
+    Manifest,
+    Metrics,
+    Notice,
+    RunRecord,
+    Validation,
+)
+
+Json = dict[str, Any]
+
+
+def to_json(report: Any) -> Json:
+    """Return the JSON object of a report.
+
+    Args:
+        report: one of `reports.py`; another type is a bug of ours.
+    """
+    command, convert = _CONVERT[type(report)]
+    value = {"schema": f"git-bt/{command}/1", **convert(report)}
+    value["exit"] = int(report.exit_code)
+    return {key: _clean(item) for key, item in value.items()}
+
+
+def error_json(command: str, message: str, hint: str | None, exit: int) -> Json:  # noqa: A002
+    """Return the JSON object of a command that could not go on."""
+    value = {
+        "schema": "git-bt/error/1",
+        "command": command,
+        "message": message,
+        "hint": hint,
+        "exit": int(exit),
+    }
+    return {key: _clean(item) for key, item in value.items()}
+
+
+def _clean(value: Any) -> Any:
+    """Make a value what JSON can hold: no lone surrogates, no NaN, no tuples."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value
+
+
+# -- pieces ---------------------------------------------------------------------------------------
+
+
+def _engine(engine: EngineVersion | None) -> Json | None:
+    return None if engine is None else {"name": engine.name, "version": engine.version}
+
+
+def _metrics(metrics: Metrics | None) -> Json | None:
+    if metrics is None:
+        return None
+    return {name.rstrip("_"): getattr(metrics, name) for name in Metrics.__slots__}
+
+
+def _differences(found: Iterable[Difference]) -> list[Json]:
+    return [
+        {
+            "path": d.path,
+            "row": d.row,
+            "ts_ns": d.ts_ns,
+            "expected": d.expected,
+            "actual": d.actual,
+            "detail": d.detail or None,
+        }
+        for d in found
+    ]
+
+
+def _notices(found: Iterable[Notice]) -> list[Json]:
+    return [{"kind": n.kind, "message": n.message, "path": n.path} for n in found]
+
+
+def _words(report: Any) -> Json:
+    return {
+        "message": report.message or None,
+        "hint": report.hint or None,
+        "tail": report.tail or None,
+    }
+
+
+def _changes(found: Iterable[r.Change]) -> list[Json]:
+    return [{"name": c.name, "a": c.a, "b": c.b} for c in found]
+
+
+def _manifest(manifest: Manifest) -> Json:
+    return {
+        "engine": _engine(manifest.engine),
+        "inputs": manifest.inputs,
+        "entry_point": manifest.entry_point,
+        "config": manifest.config,
+        "members": {
+            path: {"sha256": m.sha256, "size": m.size, "mode": m.mode}
+            for path, m in manifest.members.items()
+        },
+        "command": manifest.command,
+        "build": manifest.build,
+    }
+
+
+def _run(run_id: str, run: RunRecord) -> Json:
+    compare = {name: {"rtol": t.rtol, "atol": t.atol} for name, t in run.compare.items()}
+    return {
+        "run": run_id,
+        "bundle": run.bundle,
+        "inputs": run.inputs,
+        "environment": run.environment,
+        "strategy": run.strategy,
+        "verdict": run.verdict.value,
+        "kind": run.kind,
+        "when_ns": run.when_ns,
+        "elapsed_ms": run.elapsed_ms,
+        "runs": run.runs,
+        "isolation": run.isolation,
+        "engine": _engine(run.engine),
+        "python": run.python,
+        "platform": run.platform,
+        "packages": run.packages,
+        "author": run.author,
+        "compare": compare,
+        "reason": run.reason,
+        "replaces": run.replaces,
+    }
+
+
+def _validation(v: Validation) -> Json:
+    return {
+        "name": v.name,
+        "bundle": v.bundle,
+        "strategy": v.strategy,
+        "verdict": v.verdict.value,
+        "exit": int(v.verdict.exit_code),
+        "differences": _differences(v.differences),
+        "more": v.more,
+        "environment": [
+            {"name": c.name, "recorded": c.recorded, "here": c.here} for c in v.environment
+        ],
+        "engine": _engine(v.engine),
+        "reused": v.reused,
+        "elapsed_s": v.elapsed_s,
+        **_words(v),
+        "notices": _notices(v.notices),
+    }
+
+
+# -- reports --------------------------------------------------------------------------------------
+
+
+def _pack(p: r.PackReport) -> Json:
+    return {
+        "bundle": p.bundle,
+        "inputs": p.inputs,
+        "environment": p.environment,
+        "snapshot": p.snapshot,
+        "strategy": p.strategy,
+        "engine": _engine(p.engine),
+        "metrics": _metrics(p.metrics),
+        "verdict": p.verdict.value,
+        "elapsed_s": p.elapsed_s,
+        "exported": p.exported,
+        "runs": p.runs,
+        "differences": _differences(p.comparison.differences if p.comparison else ()),
+        "more": p.comparison.more if p.comparison else {},
+        **_words(p),
+        "notices": _notices(p.notices),
+    }
+
+
+def _validate(v: r.ValidateReport) -> Json:
+    return {"bundles": [_validation(b) for b in v.bundles]}
+
+
+def _replay(p: r.ReplayReport) -> Json:
+    return {
+        "name": p.name,
+        "bundle": p.bundle,
+        "strategy": p.strategy,
+        "engine": _engine(p.engine),
+        "recorded_engine": _engine(p.recorded_engine),
+        "expected": _metrics(p.expected),
+        "actual": _metrics(p.actual),
+        "elapsed_s": p.elapsed_s,
+        "verdict": p.verdict.value if p.verdict else None,
+        **_words(p),
+    }
+
+
+def _ls(found: r.ListReport) -> Json:
+    return {
+        "bundles": [
+            {
+                "bundle": b.bundle,
+                "strategy": b.strategy,
+                "engine": _engine(b.engine),
+                "verdict": b.verdict.value if b.verdict else None,
+                "when_ns": b.when_ns,
+                "metrics": _metrics(b.metrics),
+                "foreign": b.foreign,
+            }
+            for b in found.bundles
+        ]
+    }
+
+
+def _show(s: r.ShowReport) -> Json:
+    return {
+        "bundle": s.bundle,
+        "strategies": s.strategies,
+        "manifest": _manifest(s.manifest),
+        "metrics": _metrics(s.metrics),
+        "missing": s.missing,
+        "runs": [_run(run_id, run) for run_id, run in s.runs],
+        "foreign": s.foreign,
+    }
+
+
+def _diff(d: r.DiffReport) -> Json:
+    return {
+        "a": d.a,
+        "b": d.b,
+        "equal": d.equal,
+        "engine": _changes(d.engine),
+        "config": _changes(d.config),
+        "environment": _changes(d.environment),
+        "metrics": {"a": _metrics(d.metrics_a), "b": _metrics(d.metrics_b)},
+        "files": _changes(d.files),
+        "verdict": d.comparison.verdict.value,
+        "differences": _differences(d.comparison.differences),
+        "more": d.comparison.more,
+        "code": d.code or None,
+    }
+
+
+def _export(e: r.ExportReport) -> Json:
+    return {
+        "bundle": e.bundle,
+        "path": e.path,
+        "sha256": e.sha256,
+        "size": e.size,
+        "layout": e.layout,
+    }
+
+
+def _import(i: r.ImportReport) -> Json:
+    return {
+        "bundles": [
+            {
+                "name": b.name,
+                "bundle": b.bundle,
+                "foreign": b.foreign,
+                "exit": int(b.exit),
+                "message": b.message or None,
+                "hint": b.hint or None,
+            }
+            for b in i.bundles
+        ]
+    }
+
+
+def _restore(s: r.RestoreReport) -> Json:
+    return {"bundle": s.bundle, "directory": s.directory, "files": s.files}
+
+
+def _fsck(f: r.FsckReport) -> Json:
+    return {
+        "bundles": f.bundles,
+        "snapshots": f.snapshots,
+        "runs": f.runs,
+        "objects": f.objects,
+        "problems": [
+            {"kind": p.kind, "name": p.name, "bundles": p.bundles, "message": p.message}
+            for p in f.problems
+        ],
+    }
+
+
+def _engines(e: r.EnginesReport) -> Json:
+    return {
+        "engines": [
+            {
+                "name": s.name,
+                "version": s.version,
+                "python": s.python,
+                "found_by": s.found_by,
+                "install": s.install,
+            }
+            for s in e.engines
+        ]
+    }
+
+
+def _demo(d: r.DemoReport) -> Json:
+    return {
+        "directory": d.directory,
+        "packed": to_json(d.packed),
+        "reproduced": _validation(d.reproduced),
+        "diverged": _validation(d.diverged),
+        "commit": d.commit,
+        "changed_line": {"before": d.changed_line[0], "after": d.changed_line[1]},
+        "next": d.next,
+    }
+
+
+_CONVERT: Mapping[type, tuple[str, Callable[[Any], Json]]] = {
+    r.PackReport: ("pack", _pack),
+    r.ValidateReport: ("validate", _validate),
+    r.ReplayReport: ("replay", _replay),
+    r.ListReport: ("ls", _ls),
+    r.ShowReport: ("show", _show),
+    r.DiffReport: ("diff", _diff),
+    r.ExportReport: ("export", _export),
+    r.ImportReport: ("import", _import),
+    r.RestoreReport: ("restore", _restore),
+    r.FsckReport: ("fsck", _fsck),
+    r.EnginesReport: ("engines", _engines),
+    r.DemoReport: ("demo", _demo),
+}

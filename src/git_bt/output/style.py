@@ -1,0 +1,62 @@
+"""Colour: which words are painted, and whether at all. Meaning never rests on colour alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from git_bt.errors import ExitCode
+from git_bt.model import Verdict
+
+
+def color_wanted(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """Decide on colour: NO_COLOR says no, CLICOLOR_FORCE yes, else a terminal that is not dumb.
+
+    https://no-color.org, https://bixense.com/clicolors
+    """
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    if environ.get("CLICOLOR") == "0":
+        return False
+    return is_terminal and environ.get("TERM") != "dumb"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to write on the stream at hand."""
+
+    color: bool
+    width: int
+    all_differences: bool = False
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text
+
+    def bold(self, text: str) -> str:
+        """Return text that stands out."""
+        return self._paint(text, "1")
+
+    def dim(self, text: str) -> str:
+        """Return text that steps back."""
+        return self._paint(text, "2")
+
+    def good(self, text: str) -> str:
+        """Return text of what is well."""
+        return self._paint(text, "32")
+
+    def bad(self, text: str) -> str:
+        """Return text of what is not."""
+        return self._paint(text, "31")
+
+    def doubt(self, text: str) -> str:
+        """Return text of what could not be judged."""
+        return self._paint(text, "33")
+
+    def verdict(self, verdict: Verdict) -> str:
+        """Return a verdict with its sign: ✓ passes, ✗ does not, ? could not be judged."""
+        code = verdict.exit_code
+        if code is ExitCode.OK:
+            return self.good(f"✓ {verdict}")
+        if code is ExitCode.DIFFERS:
+            return self.bad(f"✗ {verdict}")
+        return self.doubt(f"? {verdict}")

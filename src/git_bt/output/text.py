@@ -1,0 +1,55 @@
+"""Reports as text for people: `render`, one entry a report.
+
+What differs is never cut short without saying so, a difference is one line however long (so that
+it can be searched for), everything else fits the width. All text of strangers goes through
+`plain`. Colour and width are decided by the caller.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from git_bt import reports as r
+from git_bt.output import holdings, verdicts
+from git_bt.output.style import Style, color_wanted
+from git_bt.output.words import fit_encoding, iso_time, plain
+
+__all__ = ["color_wanted", "iso_time", "plain", "render"]
+
+_RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
+    r.PackReport: verdicts.pack,
+    r.ValidateReport: verdicts.validate,
+    r.ReplayReport: verdicts.replay,
+    r.DemoReport: verdicts.demo,
+    r.ListReport: holdings.ls,
+    r.ShowReport: holdings.show,
+    r.DiffReport: holdings.diff,
+    r.ExportReport: holdings.export,
+    r.ImportReport: holdings.import_,
+    r.RestoreReport: holdings.restore,
+    r.FsckReport: holdings.fsck,
+    r.EnginesReport: holdings.engines,
+}
+
+
+def render(
+    report: Any,
+    *,
+    width: int = 80,
+    color: bool = False,
+    all_differences: bool = False,
+    encoding: str | None = None,
+) -> str:
+    """Return a report as text, newline at the end.
+
+    Args:
+        report: one of `reports.py`; another type is a bug of ours.
+        width: columns of the terminal.
+        color: paint it; see `color_wanted`.
+        all_differences: show each difference, and values in full.
+        encoding: of the stream it goes to, stdout's unless said; what it cannot hold (→, ✓, a
+            name) is written in ASCII.
+    """
+    style = Style(color=color, width=width, all_differences=all_differences)
+    text = "\n".join(_RENDER[type(report)](report, style)) + "\n"
+    return fit_encoding(text, encoding or getattr(sys.stdout, "encoding", None) or "utf-8")
