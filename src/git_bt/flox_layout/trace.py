@@ -17,6 +17,7 @@ from git_bt.flox_layout.fields import whole, word
 from git_bt.model import Output, Table, Value
 
 RAW = 100_000_000  # price_raw and qty_raw are fixed-point numbers of this scale
+INT64 = 2**63 - 1
 SUBMIT = 1  # event_kind
 TYPES = (
     "market", "limit", "stop_market", "stop_limit", "tp_market", "tp_limit", "trailing_stop",
@@ -212,5 +213,5 @@ def _actual_row(
 
 
 def _raw(value: Value, recorded: Value) -> int:
-    scaled = float(value or 0) * RAW
+    scaled = min(float(value or 0) * RAW, INT64)  # where the engine itself saturates
     return round(scaled) if recorded == round(scaled) else int(scaled)
