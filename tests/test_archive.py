@@ -546,12 +546,13 @@ def test_where_not_to_write(tmp_path: Path) -> None:
 def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
     """A write that fails half-way says why, and leaves the old file alone."""
     (tmp_path / "a.tar").write_bytes(b"old")
+    # Imports come first: Python would leave cut .pyc files under this limit.
     script = (
         "import resource, signal, sys, pathlib\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "from git_bt.archive import entry, write_archive\n"
         "from git_bt.errors import CannotWork\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "try:\n"
         "    write_archive(pathlib.Path(sys.argv[1]), {'a': entry(bytes(100_000))})\n"
         "except CannotWork as e:\n"
@@ -559,7 +560,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", script, tmp_path / "a.tar"], capture_output=True, text=True
+        [sys.executable, "-B", "-c", script, tmp_path / "a.tar"], capture_output=True, text=True
     )
 
     assert done.stdout == f"{tmp_path}/a.tar: cannot be written: File too large\n", done.stderr
