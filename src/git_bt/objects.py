@@ -43,6 +43,7 @@ class Commit:
 
     tree: Oid
     parents: tuple[Oid, ...]
+    message: str
 
 
 def object_id(kind: str, data: bytes, hash_name: str) -> Oid:
@@ -240,16 +241,13 @@ def parse_tree(oid: Oid, data: bytes, hash_name: str) -> dict[str, TreeEntry]:
 
 
 def parse_commit(oid: Oid, data: bytes) -> Commit:
-    """Return tree and parents from a commit's bytes; raises Corrupt when they are not there."""
-    head = [line.split(b" ", 1) for line in data.partition(b"\n\n")[0].split(b"\n")]
-    tree, parents = head[0], []
-    for line in head[1:]:
-        if line[0] != b"parent":
-            break
-        parents.append(Oid(line[-1].decode(errors="replace")))
-    if len(tree) != 2 or tree[0] != b"tree":
+    """Return tree, parents and message of a commit's bytes; raises Corrupt when malformed."""
+    top, _, message = data.decode(errors="replace").partition("\n\n")
+    head = [line.partition(" ")[::2] for line in top.split("\n")]
+    if head[0][0] != "tree":
         raise Corrupt(f"commit {oid} is malformed: it names no tree")
-    return Commit(Oid(tree[1].decode(errors="replace")), tuple(parents))
+    parents = tuple(Oid(value) for key, value in head if key == "parent")
+    return Commit(Oid(head[0][1]), parents, message)
 
 
 def _popen(repo: Repo, *args: str, stderr: int) -> subprocess.Popen[bytes]:

@@ -170,6 +170,24 @@ def _left_over(locks: list[Path]) -> Locked | None:
     return None
 
 
+def announce(repo: Repo, tip: Oid) -> None:
+    """Note the commit that was announced last, so that `fsck` can tell a store that has gone."""
+    target = repo.cache_dir / "tip"
+    fresh = target.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):  # a help to find damage: the write itself has succeeded
+        fresh.write_text(f"{tip}\n")
+        fresh.replace(target)
+
+
+def announced(repo: Repo) -> Oid | None:
+    """Return the commit that was announced last from this repository, None when unknown."""
+    try:
+        text = (repo.cache_dir / "tip").read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return Oid(text) if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) else None
+
+
 def sweep(repo: Repo, refs: Mapping[str, Oid]) -> None:
     """Drop temporary refs whose process has ended; call it with the lock held.
 

@@ -15,6 +15,7 @@ from git_bt.objects import FOLDER, Blob, Objects, TreeEntry, Writer
 from git_bt.publish import (
     PATIENCE_S,
     TEMPORARY,
+    announce,
     drop,
     lock,
     read_refs,
@@ -30,6 +31,7 @@ from git_bt.store_layout import (
     SNAPSHOT,
     TOP,
     File,
+    commit_message,
     digest_at,
     files_of_bundle,
     files_of_run,
@@ -292,11 +294,10 @@ class Store:
         self.refresh()
         if not self._missing(wanted):
             return
-        counts = {"bundle": len(bundles), "snapshot": len(captured), "run": len(runs)}
-        said = ", ".join(f"{n} {noun}{'s' * (n > 1)}" for noun, n in counts.items() if n)
+        message = commit_message(bundles, captured, runs)
         held: dict[str, Oid] = {}
         try:
-            self._write(wanted, f"add {said}", held)
+            self._write(wanted, message, held)
         finally:
             if held:  # not announced: forget that it was looked at
                 self._looked = False
@@ -350,6 +351,7 @@ class Store:
         self._read_back(new, files)
         if not swap(self.repo, {REF: (new, old)}, dropped=held):
             return False
+        announce(self.repo, new)
         held.clear()
         return True
 

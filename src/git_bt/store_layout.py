@@ -8,7 +8,7 @@
 Equal path, equal bytes: a write only adds, so that two stores merge by union.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from git_bt.canonical import sha256
@@ -181,6 +181,21 @@ def files_of_run(run: RunRecord) -> Iterator[File]:
     proved_run(data, digest)
     yield _document(place("runs", digest), data)
     yield _document(f"{place('inputs', run.inputs)}/{run.environment}/{digest}", b"")
+
+
+def commit_message(
+    bundles: Sequence[Bundle], captured: Sequence[Captured], runs: Sequence[RunRecord]
+) -> str:
+    """Return what a commit of the store says: counts, then a line `kind id` for each.
+
+    `fsck` reads the lines of bundles, to name what a broken tree hides.
+    """
+    lines = [f"bundle {bundle.id}" for bundle in bundles]
+    lines += [f"snapshot {snapshot_id(each.snapshot)}" for each in captured]
+    lines += [f"run {run_id(run)}" for run in runs]
+    counts = {"bundle": len(bundles), "snapshot": len(captured), "run": len(runs)}
+    said = ", ".join(f"{n} {noun}{'s' * (n > 1)}" for noun, n in counts.items() if n)
+    return "\n".join([f"add {said}", "", *lines, ""])
 
 
 def _document(path: str, data: bytes) -> File:

@@ -1,0 +1,352 @@
+"""The search of the whole store for damage: every object, every id, every promise of the layout.
+
+Everything that refs/bt/store reaches is read once and hashed, old commits and trees included, and
+the search goes on after each find. Git's own fsck is not asked: it reads the whole repository, and
+knows nothing of manifests. Nothing is mended here.
+
+Two things tell of what cannot be found any more: each commit names in its message what it added,
+and `bt/tip` in the common git directory is the last commit that was announced here.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from git_bt.canonical import sha256
+from git_bt.errors import BtError, CannotWork, Corrupt
+from git_bt.model import REGULAR, Manifest, Member, Members, Oid, RunRecord
+from git_bt.objects import FOLDER, Commit, Objects, TreeEntry, blob_oid
+from git_bt.publish import announced, read_refs
+from git_bt.repo import Repo
+from git_bt.reports import FsckReport, Problem
+from git_bt.store_layout import (
+    MANIFEST,
+    REF,
+    SNAPSHOT,
+    TOP,
+    digest_at,
+    place,
+    proved_manifest,
+    proved_run,
+    proved_snapshot,
+    stored_members,
+)
+
+KINDS = ("bundles", "snapshots", "runs", "inputs")
+OTHER_KINDS = ("sweeps",)  # their objects are proved, what they mean is not ours
+
+
+def fsck(repo: Repo, objects: Objects) -> FsckReport:
+    """Search the store for damage.
+
+    Never raises for what it finds: a repository whose refs git cannot read is a find as well.
+    """
+    last = announced(repo)  # before the ref: a writer may be at work
+    search = _Search(repo, objects)
+    tip: Oid | None = None
+    try:
+        tip = read_refs(repo, REF).get(REF)
+    except (Corrupt, CannotWork) as e:
+        search.report("ref", REF, e.message)
+    else:
+        if tip is None and last is not None:
+            search.report("ref", REF, f"is gone; it was {last} when git-bt last wrote")
+    if tip is not None:
+        search.history(tip, last)
+    return search.result()
+
+
+@dataclass(slots=True)
+class _Broken:
+    """A broken object, and the bundles that need it."""
+
+    message: str
+    bundles: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Search:
+    """What was seen so far; every object is read once."""
+
+    repo: Repo
+    objects: Objects
+    trees: dict[Oid, dict[str, TreeEntry] | None] = field(default_factory=dict)
+    blobs: dict[Oid, tuple[str, int] | None] = field(default_factory=dict)
+    commits: dict[Oid, Commit | None] = field(default_factory=dict)
+    broken: dict[Oid, _Broken] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    bundles: set[str] = field(default_factory=set)
+    snapshots: set[str] = field(default_factory=set)
+    runs: dict[str, RunRecord | None] = field(default_factory=dict)
+    inputs: set[tuple[str, str, str]] = field(default_factory=set)
+    cut: dict[str, Oid] = field(default_factory=dict)  # path of a folder that cannot be read
+
+    def report(self, kind: str, name: str, message: str, *bundles: str) -> None:
+        self.problems.append(Problem(kind=kind, name=name, bundles=bundles, message=message))
+
+    def result(self) -> FsckReport:
+        found = [
+            Problem(kind="object", name=oid, bundles=tuple(sorted(b.bundles)), message=b.message)
+            for oid, b in self.broken.items()
+        ]
+        return FsckReport(
+            bundles=len(self.bundles),
+            snapshots=len(self.snapshots),
+            runs=len(self.runs),
+            objects=len(self.trees) + len(self.blobs) + len(self.commits),
+            problems=(*found, *self.problems),
+        )
+
+    # -- objects ----------------------------------------------------------------------------------
+
+    def tree(self, oid: Oid, *bundles: str) -> dict[str, TreeEntry]:
+        """Return a tree's entries, none of one that is broken, which is noted."""
+        if oid not in self.trees:
+            self.trees[oid] = None
+            try:
+                self.trees[oid] = self.objects.tree(oid)
+            except Corrupt as e:
+                self.broken[oid] = _Broken(e.message)
+        if oid in self.broken:
+            self.broken[oid].bundles.update(bundles)
+        return self.trees[oid] or {}
+
+    def blob(self, oid: Oid, *bundles: str) -> tuple[str, int] | None:
+        """Return sha256 and size of a blob, None of one that is broken, which is noted."""
+        if oid not in self.blobs:
+            self.blobs[oid] = None
+            try:
+                data = self.objects.blob(oid)
+                self.blobs[oid] = (sha256(data), len(data))
+            except Corrupt as e:
+                self.broken[oid] = _Broken(e.message)
+        if oid in self.broken:
+            self.broken[oid].bundles.update(bundles)
+        return self.blobs[oid]
+
+    def document(self, entry: TreeEntry, *bundles: str) -> bytes | None:
+        """Return the bytes of a small blob that is to be understood."""
+        return None if self.blob(entry.oid, *bundles) is None else self.objects.blob(entry.oid)
+
+    # -- commits ----------------------------------------------------------------------------------
+
+    def history(self, tip: Oid, last: Oid | None) -> None:
+        """Walk the commits from the newest, then the newest tree, then what else they reach."""
+        self._chain(tip)
+        whole = all(commit is not None for commit in self.commits.values())
+        if whole and last is not None and last not in self.commits:
+            self.report("ref", REF, f"is at {tip}, and {last}, announced here, is not behind it")
+        newest = self.commits[tip]
+        if newest is not None:
+            self._top(newest.tree)
+        self._lost()
+        for commit in self.commits.values():
+            if commit is not None:
+                self._reach(commit.tree)
+
+    def _chain(self, tip: Oid) -> None:
+        shallow = self._shallow()
+        left = [tip]
+        while left:
+            oid = left.pop()
+            if oid in self.commits:
+                continue
+            self.commits[oid] = None
+            try:
+                commit = self.commits[oid] = self.objects.commit(oid)
+            except Corrupt as e:
+                self.broken[oid] = _Broken(e.message)
+                continue
+            if oid not in shallow:
+                left += commit.parents
+
+    def _shallow(self) -> set[str]:
+        """Return the commits whose parents were left out by a shallow fetch."""
+        try:
+            return set((self.repo.common_dir / "shallow").read_text().split())
+        except (OSError, UnicodeDecodeError):
+            return set()
+
+    def _reach(self, tree: Oid) -> None:
+        left = [tree] if tree not in self.trees else []
+        while left:
+            for entry in self.tree(left.pop()).values():
+                if entry.mode == FOLDER:
+                    left += [entry.oid] if entry.oid not in self.trees else []
+                elif entry.mode != "160000":
+                    self.blob(entry.oid)
+
+    def _lost(self) -> None:
+        """Name the bundles that were announced and are not to be found."""
+        for oid, commit in self.commits.items():
+            text = "" if commit is None else commit.message
+            for digest in re.findall(r"^bundle ([0-9a-f]{64})$", text, re.MULTILINE):
+                if digest in self.bundles:
+                    continue
+                path = place("bundles", digest)
+                cause = next((o for p, o in self.cut.items() if f"{path}/".startswith(p)), None)
+                if cause is not None:
+                    self.broken[cause].bundles.add(digest)
+                else:
+                    self.report("layout", path, f"is not in the store; {oid} added it", digest)
+
+    # -- the newest tree --------------------------------------------------------------------------
+
+    def _folder(self, path: str, oid: Oid) -> dict[str, TreeEntry]:
+        """Return a tree on the way to an id; when it is broken, remember what lies behind it."""
+        entries = self.tree(oid)
+        if oid in self.broken:
+            self.cut[path] = oid
+        return entries
+
+    def _top(self, tree: Oid) -> None:
+        for top, first in self._folder("", tree).items():
+            if top != TOP or first.mode != FOLDER:
+                self.report("layout", top, "is not known to this git-bt")
+                continue
+            found = self._folder(f"{TOP}/", first.oid)
+            for name in sorted(found.keys() - {*KINDS, *OTHER_KINDS}):
+                self.report("layout", f"{TOP}/{name}", "is not known to this git-bt")
+            for kind in KINDS:
+                if kind in found:
+                    for digest, entry in self._each(kind, found[kind]):
+                        _CHECKS[kind](self, digest, entry)
+        self._cross_check()
+
+    def _each(self, kind: str, top: TreeEntry) -> Iterator[tuple[str, TreeEntry]]:
+        base = f"{TOP}/{kind}/"
+        for one, first in self._folder(base, top.oid).items():
+            for two, second in self._folder(f"{base}{one}/", first.oid).items():
+                for name, entry in self._folder(f"{base}{one}/{two}/", second.oid).items():
+                    digest = digest_at(kind, one, two, name)
+                    if digest is None or (entry.mode == FOLDER) != (kind != "runs"):
+                        self.report("layout", f"{base}{one}/{two}/{name}", "does not belong here")
+                    else:
+                        yield digest, entry
+
+    def bundle(self, digest: str, entry: TreeEntry) -> None:
+        self.bundles.add(digest)
+        files = dict(self._files(entry, digest))
+        manifest = self._manifest(files.pop(MANIFEST, None), digest)
+        if manifest is not None:
+            self._members(files, manifest.members, "member", place("bundles", digest), digest)
+
+    def _manifest(self, entry: TreeEntry | None, digest: str) -> Manifest | None:
+        path = f"{place('bundles', digest)}/{MANIFEST}"
+        if entry is None or entry.mode != REGULAR:
+            self.report("manifest", path, "is missing", digest)
+            return None
+        data = self.document(entry, digest)
+        if data is None:
+            return None
+        try:
+            return proved_manifest(data, digest)
+        except BtError as e:
+            self.report("manifest", path, e.message, digest)
+            return None
+
+    def snapshot(self, digest: str, entry: TreeEntry) -> None:
+        self.snapshots.add(digest)
+        path = place("snapshots", digest)
+        files = dict(self._files(entry))
+        stored = files.pop(SNAPSHOT, None)
+        if stored is None or stored.mode != REGULAR:
+            self.report("snapshot", path, f"{SNAPSHOT} is missing")
+            return
+        data = self.document(stored)
+        if data is None:
+            return
+        try:
+            members = stored_members(proved_snapshot(data, digest))
+        except BtError as e:
+            self.report("snapshot", path, e.message)
+        else:
+            self._members(files, members, "snapshot", path)
+
+    def _files(self, folder: TreeEntry, *bundles: str) -> Iterator[tuple[str, TreeEntry]]:
+        """Yield the files below a folder, as many as a store of ours could hold."""
+        left = [("", folder)]
+        while left:
+            prefix, at = left.pop()
+            for name, entry in self.tree(at.oid, *bundles).items():
+                if entry.mode == FOLDER:
+                    left.append((f"{prefix}{name}/", entry))
+                else:
+                    yield prefix + name, entry
+
+    def _members(
+        self,
+        files: Mapping[str, TreeEntry],
+        members: Members,
+        kind: str,
+        place_: str,
+        *bundles: str,
+    ) -> None:
+        for path, entry in files.items():
+            message = self._member_fault(entry, members.get(path), *bundles)
+            if message is not None:
+                self.report(kind, f"{place_}/{path}", message, *bundles)
+
+    def _member_fault(self, entry: TreeEntry, member: Member | None, *bundles: str) -> str | None:
+        if member is None:
+            return "is not in the manifest"
+        if entry.mode != member.mode:
+            return f"has mode {entry.mode}, not {member.mode}"
+        found = self.blob(entry.oid, *bundles)
+        if found not in (None, (member.sha256, member.size)):
+            return "is not what the manifest says"
+        return None
+
+    def run(self, digest: str, entry: TreeEntry) -> None:
+        self.runs[digest] = None
+        data = self.document(entry)
+        if data is None:
+            return
+        try:
+            self.runs[digest] = proved_run(data, digest)
+        except BtError as e:
+            self.report("run", place("runs", digest), e.message)
+
+    def inputs_of(self, digest: str, entry: TreeEntry) -> None:
+        nothing = TreeEntry(REGULAR, blob_oid(b"", self.repo.hash_name))
+        base = place("inputs", digest)
+        for environment, folder in self.tree(entry.oid).items():
+            if folder.mode != FOLDER:
+                self.report("inputs", f"{base}/{environment}", "is no folder")
+                continue
+            for run, leaf in self.tree(folder.oid).items():
+                self.inputs.add((digest, environment, run))
+                self.blob(leaf.oid)
+                if leaf != nothing:
+                    self.report("inputs", f"{base}/{environment}/{run}", "is not an empty file")
+
+    def _cross_check(self) -> None:
+        """Hold run records and inputs entries against each other."""
+        named = {run for _, _, run in self.inputs}
+        for digest, environment, run in sorted(self.inputs):
+            path = f"{place('inputs', digest)}/{environment}/{run}"
+            record = self.runs.get(run)
+            if run not in self.runs and not self._is_cut(place("runs", run)):
+                self.report("inputs", path, f"there is no run record {run}")
+            elif record is not None and (record.inputs, record.environment) != (
+                digest,
+                environment,
+            ):
+                self.report("inputs", path, f"run record {run} names other inputs", record.bundle)
+        for run, record in self.runs.items():
+            if record is None or run in named:
+                continue
+            path = f"{place('inputs', record.inputs)}/{record.environment}/{run}"
+            if not self._is_cut(path):
+                self.report("inputs", path, "is missing", record.bundle)
+
+    def _is_cut(self, path: str) -> bool:
+        return any(path.startswith(behind) for behind in self.cut)
+
+
+_CHECKS = {
+    "bundles": _Search.bundle,
+    "snapshots": _Search.snapshot,
+    "runs": _Search.run,
+    "inputs": _Search.inputs_of,
+}
