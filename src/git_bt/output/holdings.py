@@ -33,7 +33,7 @@ def ls(report: ListReport, style: Style) -> list[str]:
     head = ("BUNDLE", "VERDICT", "FILLS", *(["PROFIT"] if wide else []), "ENGINE", "WHEN (UTC)")
     rows = [head, *(_row(b, wide=wide) for b in report.bundles)]
     used = sum(max(len(row[i]) for row in rows) + 2 for i in range(len(head)))
-    room = max(12, style.width - used)
+    room = max(8, style.width - used)
     names = [words.clip_left(words.plain(b.strategy or "-"), room) for b in report.bundles]
     table = [[*row, name] for row, name in zip(rows, ["STRATEGY", *names], strict=True)]
     top, *rest = columns(table, right=(2, 3) if wide else (2,)).split("\n")
@@ -103,7 +103,6 @@ def _runs(report: ShowReport, style: Style) -> list[str]:
             str(run.verdict),
             words.minute(run.when_ns),
             words.seconds(run.elapsed_ms / 1000),
-            f"{words.engine(run.engine)}, Python {words.plain(run.python)}",
         )
         for run_id, run in report.runs
     ]
@@ -111,8 +110,9 @@ def _runs(report: ShowReport, style: Style) -> list[str]:
         return [*lines, "  none recorded here"]
     table = columns(rows, right=(4,), indent=2).split("\n")
     for row, (_, run) in zip(table, report.runs, strict=True):
-        lines.append(row)
-        lines.append(style.dim(f"    by {words.plain(run.author)} on {words.plain(run.platform)}"))
+        ran_on = f"{words.engine(run.engine)}, Python {words.plain(run.python)}"
+        by = f"by {words.plain(run.author)} on {ran_on}, {words.plain(run.platform)}"
+        lines += [row, *(style.dim(line) for line in wrapped(by, style.width, 4))]
         if run.reason:
             lines += wrapped(f"reason: {words.plain(run.reason)}", style.width, 4)
     return lines

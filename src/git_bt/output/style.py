@@ -53,10 +53,9 @@ class Style:
         return self._paint(text, "33")
 
     def verdict(self, verdict: Verdict) -> str:
-        """Return a verdict with its sign: ✓ passes, ✗ does not, ? could not be judged."""
-        code = verdict.exit_code
-        if code is ExitCode.OK:
+        """Return a verdict with its sign: ✓ passes, ? could not be judged, ✗ the rest."""
+        if verdict.exit_code is ExitCode.OK:
             return self.good(f"✓ {verdict}")
-        if code is ExitCode.DIFFERS:
-            return self.bad(f"✗ {verdict}")
-        return self.doubt(f"? {verdict}")
+        if verdict is Verdict.INCOMPLETE:
+            return self.doubt(f"? {verdict}")
+        return self.bad(f"✗ {verdict}")

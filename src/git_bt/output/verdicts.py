@@ -13,6 +13,9 @@ from git_bt.reports import DemoReport, PackReport, ReplayReport, ValidateReport
 SHOWN = 10
 """Differences shown unless all are asked for; those beyond are counted."""
 
+PACKAGES = 6
+"""Changed packages shown unless all is asked for."""
+
 TAIL = 20
 """Lines shown of what a failed run printed last."""
 
@@ -70,15 +73,17 @@ def wrapped(text: str, width: int, indent: int, hang: int = 2) -> list[str]:
 # -- what stands beside a verdict -----------------------------------------------------------------
 
 
-def environment(changes: Sequence[PackageChange]) -> str:
-    """Return what is otherwise here: `ran on lrvx 0.11.0, recorded with 0.10.0`."""
-    said = []
-    for c in changes:
+def environment(changes: Sequence[PackageChange], style: Style) -> list[str]:
+    """Return what is otherwise here: `ran on lrvx 0.11.0, recorded with 0.10.0`, one a line."""
+    lines = []
+    for c in changes if style.all_differences else changes[:PACKAGES]:
         name = words.plain(c.name)
         here = f"ran on {name} {words.plain(c.here)}" if c.here else f"ran without {name}"
-        before = f"recorded with {words.plain(c.recorded)}" if c.recorded else "recorded without"
-        said.append(f"{here}, {before}")
-    return "; ".join(said)
+        before = f"with {words.plain(c.recorded)}" if c.recorded else "without it"
+        lines += wrapped(f"{here}, recorded {before}", style.width, 4)
+    if not style.all_differences and len(changes) > PACKAGES:
+        lines.append(f"    and {len(changes) - PACKAGES} other packages that differ")
+    return lines
 
 
 def explained(
@@ -176,15 +181,20 @@ def validation(v: Validation, style: Style) -> list[str]:
     known = [words.short(v.bundle)] if v.bundle and not v.bundle.startswith(v.name) else []
     known += [words.plain(v.strategy)] if v.strategy and v.strategy != v.name else []
     about = f" ({', '.join(known)})" if known else ""
-    took = "known, not run again" if v.reused else words.seconds(v.elapsed_s)
-    if v.verdict is Verdict.CORRUPT:
-        took = "nothing was run"
-    lines = [f"{style.verdict(v.verdict)}  {style.bold(name)}{about}, {took}"]
+    lines = [f"{style.verdict(v.verdict)}  {style.bold(name)}{about}{_took(v)}"]
     if v.environment:
-        lines += wrapped(environment(v.environment), style.width, 4)
+        lines += environment(v.environment, style)
     lines += differences(v.differences, v.more, style)
     lines += explained(v.message, v.tail, v.hint or _next(v, style), v.notices, style)
     return lines
+
+
+def _took(v: Validation) -> str:
+    if v.verdict is Verdict.CORRUPT:
+        return ", nothing was run"
+    if v.reused:
+        return ", known, not run again"
+    return f", {words.seconds(v.elapsed_s)}" if v.elapsed_s else ""
 
 
 def _next(v: Validation, style: Style) -> str | None:

@@ -1,0 +1,248 @@
+"""One report of each kind and ending, for the golden texts and the schemas.
+
+After a change that is meant, `python tests/output/report_samples.py` writes the golden files anew.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from git_bt.errors import ExitCode
+from git_bt.model import (
+    Comparison,
+    Difference,
+    EngineVersion,
+    Manifest,
+    Member,
+    Metrics,
+    Notice,
+    PackageChange,
+    RunRecord,
+    Tolerance,
+    Validation,
+    Verdict,
+)
+from git_bt.reports import (
+    BundleRow,
+    Change,
+    DemoReport,
+    DiffReport,
+    EnginesReport,
+    EngineStatus,
+    ExportReport,
+    FsckReport,
+    Imported,
+    ImportReport,
+    ListReport,
+    PackReport,
+    Problem,
+    ReplayReport,
+    RestoreReport,
+    ShowReport,
+    ValidateReport,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+A, B, C = "3f2a9c81d0e4" + "0" * 52, "77aa01b2c3d4" + "1" * 52, "c0ffee" + "2" * 58
+WHEN = 1_795_245_300_000_000_000
+FLOX = EngineVersion(name="flox", version="0.11.0")
+FLOX_OLD = EngineVersion(name="flox", version="0.10.0")
+
+FLOX_METRICS = Metrics(
+    trade_count=10_000, fill_count=406, total_filled_quantity=8.109999999999916,
+    turnover=405_377.123456789, fees=0.0, pnl=-12.345678901234, return_=None,
+    max_drawdown=31.25, volatility=1234.5, sharpe=-2.34567,
+)  # fmt: skip
+OTHER_METRICS = Metrics(
+    trade_count=10_000, fill_count=405, total_filled_quantity=8.089999999999917,
+    turnover=404_377.0, fees=0.0, pnl=1.5, return_=None, max_drawdown=30.0, volatility=1200.0,
+    sharpe=0.25,
+)  # fmt: skip
+EQUITY_METRICS = Metrics(
+    trade_count=None, fill_count=2, total_filled_quantity=2.0, turnover=200.0, fees=0.02,
+    pnl=188.0, return_=0.188, max_drawdown=0.1, volatility=0.153, sharpe=1.5,
+)  # fmt: skip
+
+PRICE = Difference(
+    path="fills[17].price", row=17, ts_ns=1_700_000_018_000_000_123, expected=49981.11,
+    actual=49981.12, detail="1 tick, 1.4e9 ulps",
+)  # fmt: skip
+COUNT = Difference(path="fills.count", row=None, ts_ns=None, expected=406, actual=405)
+MORE = {"fills.price": 200, "fills.quantity": 187, "fills.rows": 1}
+CHANGES = (
+    PackageChange(name="lrvx", recorded="0.10.0", here="0.11.0"),
+    PackageChange(name="numpy", recorded=None, here="2.4.6"),
+    PackageChange(name="scipy", recorded="1.0", here=None),
+)
+TAIL = 'Traceback (most recent call last):\n  File "ema.py", line 3\nValueError: \x1b[31mboom\n\n'
+
+REPRODUCED = Validation(
+    name="strategies/ema", bundle=A, strategy="strategies/ema", verdict=Verdict.REPRODUCED,
+    engine=FLOX, elapsed_s=0.412,
+)  # fmt: skip
+DIVERGED = Validation(
+    name="strategies/ema", bundle=A, strategy="strategies/ema", verdict=Verdict.DIVERGED,
+    differences=(PRICE, COUNT), more=MORE, environment=CHANGES, engine=FLOX, elapsed_s=12.3,
+)  # fmt: skip
+PACKED = PackReport(
+    bundle=A, inputs=B, environment=C, snapshot=B, strategy="strategies/ema", engine=FLOX,
+    metrics=FLOX_METRICS, verdict=Verdict.REPRODUCED, comparison=None, elapsed_s=0.92, runs=2,
+)  # fmt: skip
+
+
+def _validation(verdict: Verdict, **values: Any) -> Validation:
+    known = {"name": "x.tar", "bundle": B, "strategy": "ema", "verdict": verdict}
+    return Validation(**(known | values))
+
+
+MANIFEST = Manifest(
+    engine=FLOX, inputs=B, entry_point="ema.py",
+    config={"slippage_bps": 5, "slippage_model": "fixed_bps", "flags": [True, None]},
+    members={
+        "strategy/ema.py": Member(sha256=A, size=812, mode="100755"),
+        "config.json": Member(sha256=B, size=52),
+        "tape/1.lrvx": Member(sha256=C, size=690_000),
+    },
+    command=("python", "run.py"),
+)  # fmt: skip
+RUN = RunRecord(
+    bundle=A, inputs=B, environment=C, strategy="strategies/ema", verdict=Verdict.REPRODUCED,
+    kind="pack", when_ns=WHEN, elapsed_ms=920, runs=2, isolation="process", engine=FLOX,
+    python="3.11.7", platform="linux-x86_64", packages={"lrvx": "0.11.0"},
+    author="A U Thor <author@example.com>", compare={"price": Tolerance(rtol=1e-9)},
+    reason="the engine was mended", replaces=B,
+)  # fmt: skip
+
+REPORTS: dict[str, Any] = {
+    "pack": PACKED,
+    "pack_exported": PackReport(
+        bundle=A, inputs=B, environment=C, snapshot=B, strategy=".", engine=FLOX,
+        metrics=EQUITY_METRICS, verdict=Verdict.REPRODUCED, comparison=None, elapsed_s=0.31, runs=1,
+        exported="out/ema.tar",
+        notices=(Notice(kind="unknown_key", message="unknown key 'tapes', nearest is 'tape'"),),
+    ),
+    "pack_nondeterministic": PackReport(
+        bundle=None, inputs=B, environment=None, snapshot=B, strategy="strategies/ema",
+        engine=FLOX, metrics=None, verdict=Verdict.NONDETERMINISTIC,
+        comparison=Comparison(verdict=Verdict.DIVERGED, differences=(PRICE,), more=MORE),
+        elapsed_s=1.0, runs=2, hint="look for a clock, random numbers or the order of a set",
+    ),
+    "pack_failed": PackReport(
+        bundle=None, inputs=B, environment=None, snapshot=B, strategy="strategies/ema",
+        engine=FLOX, metrics=None, verdict=Verdict.FAILED, comparison=None, elapsed_s=1.0, runs=2,
+        message="the strategy raised ValueError: boom", tail=TAIL,
+    ),
+    "validate": ValidateReport(bundles=(REPRODUCED,)),
+    "validate_many": ValidateReport(
+        bundles=(
+            REPRODUCED,
+            DIVERGED,
+            _validation(Verdict.WITHIN_TOLERANCE, differences=(PRICE,), elapsed_s=0.5),
+            _validation(Verdict.REPRODUCED, name=B[:8], reused=True),
+            _validation(Verdict.FAILED, message="the run took more than 600 s", tail=TAIL),
+            _validation(
+                Verdict.INCOMPLETE, message="no interpreter here has the engine flox",
+                hint="pip install 'git-bt[flox]', or name one that has it with --python PATH",
+            ),
+            _validation(
+                Verdict.CORRUPT, name="cut.tar", bundle=None, strategy=None,
+                message="cut.tar: the archive ends in the middle of tape/1.lrvx",
+            ),
+        )
+    ),
+    "validate_nothing": ValidateReport(bundles=()),
+    "replay": ReplayReport(
+        name="x.tar", bundle=A, strategy="ema", engine=FLOX, recorded_engine=FLOX_OLD,
+        expected=FLOX_METRICS, actual=OTHER_METRICS, elapsed_s=0.4,
+    ),
+    "replay_failed": ReplayReport(
+        name="x.tar", bundle=A, strategy="ema", engine=FLOX, recorded_engine=None, expected=None,
+        actual=None, elapsed_s=0.4, verdict=Verdict.FAILED, message="the strategy raised",
+        tail=TAIL, hint="mend it",
+    ),
+    "ls": ListReport(
+        bundles=(
+            BundleRow(
+                bundle=A, strategy="strategies/momentum/ema_cross", engine=FLOX,
+                verdict=Verdict.WITHIN_TOLERANCE, when_ns=WHEN, metrics=FLOX_METRICS, foreign=False,
+            ),
+            BundleRow(
+                bundle=B, strategy=None, engine=FLOX_OLD, verdict=None, when_ns=None, metrics=None,
+                foreign=True,
+            ),
+        )
+    ),
+    "ls_empty": ListReport(bundles=()),
+    "show": ShowReport(
+        bundle=A, strategies=("strategies/ema",), manifest=MANIFEST, metrics=FLOX_METRICS,
+        missing=("tape/1.lrvx",), runs=((C, RUN),), foreign=True,
+    ),
+    "diff": DiffReport(
+        a=A, b=B, engine=(Change(name="flox", a="0.10.0", b="0.11.0"),),
+        config=(Change(name="slippage_bps", a=5, b=7), Change(name="note", a=None, b="x")),
+        environment=(Change(name="lrvx", a="0.10.0", b="0.11.0"),), metrics_a=FLOX_METRICS,
+        metrics_b=OTHER_METRICS,
+        files=(
+            Change(name="strategy/ema.py", a=A, b=B), Change(name="strategy/new.py", a=None, b=C),
+            Change(name="strategy/old.py", a=A, b=None),
+        ),
+        comparison=Comparison(verdict=Verdict.DIVERGED, differences=(PRICE, COUNT), more=MORE),
+        code="--- a/ema.py\n+++ b/ema.py\n@@ -1 +1 @@\n-fast = 10\n+fast = 12\n\tsame\n",
+    ),
+    "diff_equal": DiffReport(
+        a=A, b=A, engine=(), config=(), environment=(), metrics_a=FLOX_METRICS,
+        metrics_b=FLOX_METRICS, files=(), code="",
+        comparison=Comparison(verdict=Verdict.REPRODUCED),
+    ),
+    "export": ExportReport(bundle=A, path="out/ema.tar", sha256=C, size=696_320, layout="lrvx"),
+    "import": ImportReport(
+        bundles=(
+            Imported(name="a.tar", bundle=A, foreign=True, exit=ExitCode.OK),
+            Imported(
+                name="b.tar", bundle=None, foreign=None, exit=ExitCode.CANNOT_JUDGE,
+                message="b.tar: member '../x' leaves its root", hint="do not trust this file",
+            ),
+        )
+    ),
+    "restore": RestoreReport(bundle=A, directory="out", files=("ema.py", "config.json")),
+    "fsck": FsckReport(bundles=10, snapshots=1, runs=12, objects=345, problems=()),
+    "fsck_broken": FsckReport(
+        bundles=10, snapshots=3, runs=12, objects=345,
+        problems=(
+            Problem(
+                kind="object", name="ab" * 20, bundles=(A, B),
+                message="the bytes hash to cdcd…, not to the object's id",
+            ),
+            Problem(kind="ref", name="refs/bt/store", bundles=(), message="names no commit"),
+        ),
+    ),
+    "engines": EnginesReport(
+        engines=(
+            EngineStatus(
+                name="flox", version="0.11.0", python="/usr/bin/python3", found_by="PATH",
+                install="pip install 'git-bt[flox]'",
+            ),
+            EngineStatus(
+                name="backtesting", version=None, python=None, found_by=None,
+                install="pip install 'git-bt[backtesting]'",
+            ),
+        )
+    ),
+    "demo": DemoReport(
+        directory="git-bt-demo", packed=PACKED, reproduced=REPRODUCED, diverged=DIVERGED,
+        commit="0123456789abcdef" + "0" * 24, changed_line=("    fast = 10\n", "    fast = 12\n"),
+        next=("cd git-bt-demo", "git bt ls"),
+    ),
+}  # fmt: skip
+
+
+def write_golden() -> None:
+    """Write every golden text as it is rendered now."""
+    from git_bt.output.text import render
+
+    GOLDEN.mkdir(exist_ok=True)
+    for name, report in REPORTS.items():
+        (GOLDEN / f"{name}.txt").write_text(render(report, encoding="utf-8"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_golden()
