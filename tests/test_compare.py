@@ -153,6 +153,9 @@ def test_floats_are_exact_to_the_last_bit(expected: float, actual: float, detail
         (100.0, math.nextafter(100.0, 101), 0.01, ""),
         (100.0, 100.5, None, ""),
         (100.0, 100.5, 0.0, ""),
+        (100.0, 100.5, -0.5, ""),
+        (100.0, 100.5, math.nan, ""),
+        (100.0, 100.5, "0.5", ""),
         (1e300, 1.5e300, 0.01, ""),
     ],
 )

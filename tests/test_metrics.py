@@ -17,6 +17,11 @@ HOUR = 3_600 * 10**9
 HOURS_A_YEAR = 365.25 * 24
 
 
+def symbols(last: dict[str, float]) -> dict[str, Any]:
+    """Say last prices as an engine's summary does."""
+    return {name: {"id": 1, "last_price": price} for name, price in last.items()}
+
+
 def output(
     fills: list[tuple[str, float, float, float]],
     last: dict[str, float] | None = None,
@@ -27,7 +32,7 @@ def output(
     rows = [(i, T0 + i * step, "X", s, p, q, f) for i, (s, p, q, f) in enumerate(fills)]
     found = {
         "fills.csv": encode_table(COLUMNS["fills.csv"], rows),
-        "summary.json": encode_json({"trade_count": 7, "last_price": last or {}}),
+        "summary.json": encode_json({"trade_count": 7, "symbols": symbols(last or {})}),
     }
     if equity is not None:
         found["equity.csv"] = encode_table(COLUMNS["equity.csv"], equity)
@@ -130,7 +135,7 @@ def test_each_symbol_is_marked_at_its_own_price() -> None:
         (1, T0 + 1, "B", "sell", 1000.0, 1.0, 0.0),
         (2, T0 + 2, "A", "sell", 12.0, 1.0, 0.0),
     ]
-    summary = encode_json({"last_price": {"A": 99.0, "B": 990.0}})
+    summary = encode_json({"symbols": symbols({"A": 99.0, "B": 990.0})})
     found = metrics_of(
         {"fills.csv": encode_table(COLUMNS["fills.csv"], rows), "summary.json": summary}
     )
@@ -166,6 +171,25 @@ def test_legacy_metrics_take_anything(value: dict[str, Any], count: int) -> None
     found = legacy_metrics(value)
 
     assert (found.trade_count, found.fill_count) == (None, count)
+
+
+@pytest.mark.parametrize(
+    "summary", [[], {"symbols": []}, {"symbols": {"X": 1}}, {"symbols": {"X": {"last_price": "1"}}}]
+)
+def test_a_summary_without_prices_marks_nothing(summary: Any) -> None:
+    """A summary is the engine's own; what it lacks is not guessed."""
+    made = {**output([("buy", 100.0, 1.0, 0.0)]), "summary.json": encode_json(summary)}
+
+    assert metrics_of(made).pnl is None
+
+
+def test_an_output_without_fills_or_summary_has_metrics() -> None:
+    """An engine may give nothing but equity."""
+    made = {"equity.csv": encode_table(COLUMNS["equity.csv"], [(T0, 10.0), (T0 + HOUR, 11.0)])}
+
+    found = metrics_of(made)
+
+    assert (found.trade_count, found.fill_count, found.pnl) == (None, 0, 1.0)
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)

@@ -244,10 +244,14 @@ def _legacy_fill(value: Any) -> _Fill | None:
 
 
 def _last_prices(summary: Any) -> dict[str, float]:
-    found = summary.get("last_price") if isinstance(summary, Mapping) else None
-    if not isinstance(found, Mapping):
-        return {}
-    return {symbol: float(price) for symbol, price in found.items() if _is_number(price)}
+    """Return `symbols.<name>.last_price` of a summary, where it is a number."""
+    symbols = summary.get("symbols") if isinstance(summary, Mapping) else None
+    found = symbols if isinstance(symbols, Mapping) else {}
+    return {
+        name: float(price)
+        for name, values in found.items()
+        if isinstance(values, Mapping) and _is_number(price := values.get("last_price"))
+    }
 
 
 def _count(values: Any, key: str) -> int | None:

@@ -47,8 +47,8 @@ def _decimal(number: float) -> Decimal:
 
 def ticks(expected: float, actual: float, tick_size: float | None) -> int | None:
     """Return the difference in ticks, None unless it is whole within the numbers' rounding."""
-    if not tick_size:
-        return None
+    if not is_number(tick_size) or not math.isfinite(tick_size) or tick_size <= 0:
+        return None  # a foreign config may say anything
     off, tick = _off(expected, actual), _decimal(tick_size)
     whole = int(_DECIMAL.to_integral_value(_DECIMAL.divide(off, tick)))
     rest = _DECIMAL.subtract(off, _DECIMAL.multiply(Decimal(whole), tick)).copy_abs()
