@@ -21,7 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "engines": set(),
     "interpreters": BASE | {"engines"},
     "processes": {"errors"},
-    "runner": BASE | {"interpreters", "engines", "processes"},
+    "runner": BASE | {"interpreters", "engines", "processes", "runner"},
     "bundle": BASE,
     "archive": BASE | {"archive"},
     "flox_layout": BASE | {"archive", "bundle", "flox_layout"},

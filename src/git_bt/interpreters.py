@@ -99,7 +99,7 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was asked for, and where to look. Paths of `python` may be a file, a folder or a name."""
+    """What was asked for (a file, an environment's folder, or a command), and where to look."""
 
     option: str | None = None  # --python
     declared: str | None = None  # python: of strategy.yaml, relative to project_root
@@ -112,6 +112,7 @@ class Wanted:
 class _Examined:
     """What an interpreter says of itself."""
 
+    executable: Path
     version: str
     site_dirs: tuple[Path, ...]
 
@@ -138,7 +139,7 @@ def find_interpreter(
         looked.append(f"{executable} ({found_by}): {reason}")
         if is_asked:
             raise Incomplete(
-                f"{executable}, asked for by {found_by}, cannot run engine {adapter.NAME}: {reason}",
+                f"{executable} ({found_by}) cannot run engine {adapter.NAME}: {reason}",
                 hint=_install(adapter, executable),
             )
     raise Incomplete(
@@ -161,7 +162,7 @@ def _try(
     if adapter.DISTRIBUTIONS and version is None:
         return f"has no {' or '.join(adapter.DISTRIBUTIONS)}", None
     return "", Interpreter(
-        executable=executable,
+        executable=examined.executable,
         version=examined.version,
         engine=EngineVersion(name=adapter.NAME, version=version or examined.version),
         found_by=found_by,
@@ -179,7 +180,7 @@ def distributions(site_dirs: tuple[Path, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in site_dirs:
         try:
-            entries = os.listdir(folder)
+            entries = [entry.name for entry in folder.iterdir()]
         except OSError:
             continue
         for entry in entries:
@@ -195,42 +196,52 @@ def distributions(site_dirs: tuple[Path, ...]) -> dict[str, str]:
 
 def _candidates(wanted: Wanted, environ: Mapping[str, str]) -> Iterator[tuple[str, Path, bool]]:
     """Yield how it was found, the executable, and whether it was asked for by name."""
-    root = wanted.project_root
-    if wanted.option is not None:
-        yield "--python", _named(wanted.option, Path.cwd(), environ, "--python"), True
-    if wanted.declared is not None:
-        declared = _named(wanted.declared, root or Path.cwd(), environ, "python: in strategy.yaml")
-        yield "python: in strategy.yaml", declared, True
+    base = wanted.project_root or Path.cwd()
+    for what, text, folder in (
+        ("--python", wanted.option, Path.cwd()),
+        ("python: of strategy.yaml", wanted.declared, base),
+    ):
+        if text is not None:
+            if (named := _named(text, folder, environ)) is None:
+                raise Incomplete(f"{text} ({what}) is no Python", hint="name an executable file")
+            yield what, named, True
     if wanted.configured is not None:
-        configured = _named(wanted.configured, root or Path.cwd(), environ, "git config bt.python")
-        yield "git config bt.python", configured, True
-    for name in (".venv", "venv") if root is not None else ():
-        if root is not None and (found := _python_of(root / name)) is not None:
-            yield f"{name} of the project", found, False
-    private = _private_prefix()
+        configured = _named(wanted.configured, base, environ)
+        if configured is not None:
+            yield "git config bt.python", configured, False
+    for what, prefix in _prefixes(wanted.project_root, environ):
+        if (found := _python_of(prefix)) is not None:
+            yield what, found, False
+    yield from _on_path(environ)
+    yield "git-bt's own", Path(sys.executable), False
+
+
+def _prefixes(root: Path | None, environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    if root is not None:
+        yield from ((f"{name} of the project", root / name) for name in (".venv", "venv"))
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        prefix = environ.get(variable)
-        if prefix and Path(prefix) != private and (found := _python_of(Path(prefix))) is not None:
-            yield f"${variable}", found, False
+        if environ.get(variable) and Path(environ[variable]) != _private_prefix():
+            yield f"${variable}", Path(environ[variable])
+
+
+def _on_path(environ: Mapping[str, str]) -> Iterator[tuple[str, Path, bool]]:
+    private = _private_prefix()
     for folder in environ.get("PATH", "").split(os.pathsep):
         if folder and (private is None or Path(folder) != private / "bin"):
             for name in ("python3", "python"):
                 if os.access(found := Path(folder) / name, os.X_OK) and found.is_file():
                     yield "PATH", found.absolute(), False
-    yield "git-bt's own", Path(sys.executable), False
 
 
-def _named(text: str, base: Path, environ: Mapping[str, str], what: str) -> Path:
+def _named(text: str, base: Path, environ: Mapping[str, str]) -> Path | None:
     """Return the executable that a user named: a file, an environment's folder, or a command."""
     path = base / Path(text).expanduser()
-    if path.is_dir() and (found := _python_of(path)) is not None:
-        return found
+    if path.is_dir():
+        return _python_of(path)
     if path.is_file():
         return path.absolute()
     command = None if os.sep in text else shutil.which(text, path=environ.get("PATH"))
-    if command is None:
-        raise Incomplete(f"{what} names {text}, which is no Python", hint="name an executable file")
-    return Path(command).absolute()
+    return None if command is None else Path(command).absolute()
 
 
 def _python_of(prefix: Path) -> Path | None:
@@ -251,10 +262,12 @@ def _private_prefix() -> Path | None:
 # -- what an interpreter is -----------------------------------------------------------------------
 
 _PROBE = """\
-import sys, os
-me = "%d.%d.%d" % tuple(sys.version_info[:3])
-import json
-print(json.dumps({"version": me, "path": [p for p in sys.path if p and os.path.isdir(p)]}))
+import sys, os, json
+print(json.dumps({
+    "version": "%d.%d.%d" % tuple(sys.version_info[:3]),
+    "executable": sys.executable,
+    "path": [p for p in sys.path if p and os.path.isdir(p)],
+}))
 """
 
 
@@ -271,22 +284,15 @@ def examine(executable: Path, cache: Path | None = None) -> _Examined:
     if executable == Path(sys.executable):
         return _examine_self()
     memory = _read_cache(cache)
-    key = str(executable)
-    kept = memory.get(key)
-    if isinstance(kept, dict) and kept.get("state") == _state(executable, kept.get("path", [])):
-        return _examined(kept)
-    fresh = _ask(executable)
-    fresh["state"] = _state(executable, fresh["path"])
-    if cache is not None and not _is_script(executable):
-        memory[key] = fresh
-        _write_cache(cache, memory)
-    return _examined(fresh)
-
-
-def _examined(said: Mapping[str, Any]) -> _Examined:
-    return _Examined(
-        version=said["version"], site_dirs=tuple(Path(p) for p in said["path"] if _is_site(p))
-    )
+    kept = memory.get(str(executable))
+    if not isinstance(kept, dict) or kept.get("state") != _state(executable, kept.get("path", [])):
+        kept = _ask(executable)
+        kept["state"] = _state(executable, kept["path"])
+        _write_cache(cache, {**memory, str(executable): kept})
+    # A shim means another Python elsewhere, and is slow: what it stands for is run.
+    real = Path(kept["executable"]) if _is_script(executable) else executable
+    site_dirs = tuple(Path(p) for p in kept["path"] if _is_site(p))
+    return _Examined(executable=real, version=kept["version"], site_dirs=site_dirs)
 
 
 def _is_site(path: str) -> bool:
@@ -300,19 +306,19 @@ def _examine_self() -> _Examined:
     user = site.getusersitepackages()  # a run is started with -s
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = [p for p in sys.path if _is_site(p) and p != user and p not in given]
-    return _Examined(version=version, site_dirs=tuple(Path(p) for p in paths))
+    site_dirs = tuple(Path(p) for p in paths)
+    return _Examined(executable=Path(sys.executable), version=version, site_dirs=site_dirs)
 
 
 def _ask(executable: Path) -> dict[str, Any]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     try:
         done = subprocess.run(
-            [str(executable), "-s", "-c", _PROBE],
+            [str(executable), "-I", "-c", _PROBE],
             env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PROBE_S,
-            cwd="/",
             check=True,
         )
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -321,10 +327,17 @@ def _ask(executable: Path) -> dict[str, Any]:
     return said
 
 
-def _state(executable: Path, paths: list[str]) -> list[list[int]]:
+def _state(executable: Path, paths: list[str]) -> list[Any]:
     """Return what changes when the interpreter or its packages do (a .pth file counts)."""
     watched = [executable, executable.parent.parent / "pyvenv.cfg"]
-    return [_stat(p) for p in (*watched, *(Path(p) for p in paths if _is_site(p)))]
+    watched += [Path(p) for p in paths if _is_site(p)]
+    chosen = [os.environ.get(name) for name in ("PYENV_VERSION", "ASDF_PYTHON_VERSION")]
+    if _is_script(executable):  # a shim of pyenv or asdf chooses by these
+        here = Path.cwd()
+        homes = [Path.home(), Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))]
+        names = (".python-version", ".tool-versions", "version")
+        watched += [folder / name for folder in (here, *here.parents, *homes) for name in names]
+    return [*(_stat(p) for p in watched), chosen]
 
 
 def _stat(path: Path) -> list[int]:
@@ -356,7 +369,9 @@ def _read_cache(cache: Path | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _write_cache(cache: Path, memory: Mapping[str, Any]) -> None:
+def _write_cache(cache: Path | None, memory: Mapping[str, Any]) -> None:
+    if cache is None:
+        return
     new = _cache_file(cache).with_suffix(f".{os.getpid()}")
     try:
         cache.mkdir(parents=True, exist_ok=True)

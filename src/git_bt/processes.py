@@ -157,7 +157,7 @@ def sweep() -> None:
     """Remove folders of git-bt processes that are no more, and end what still runs there."""
     top = Path(tempfile.gettempdir())
     try:
-        names = [n for n in os.listdir(top) if n.startswith(PREFIX)]
+        names = [p.name for p in top.iterdir() if p.name.startswith(PREFIX)]
     except OSError:
         return
     for name in names:

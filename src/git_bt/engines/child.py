@@ -11,6 +11,7 @@ This is no sandbox. Standard library only, Python ≥ 3.9: see the package's doc
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -21,16 +22,19 @@ from typing import Any, NoReturn
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 MAX_FILE = 4 * 2**30  # a strategy that prints without end stops here, not at the end of the disk
-NAME = "_git_bt_adapter"
+ADAPTER = "_git_bt_adapter"
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main(adapter_path: str, run_dir: str) -> NoReturn:
     """Run one job and end the process."""
     supervisor, ready = split()
     before = set(sys.modules)
-    adapter, broken = None, None
+    adapter: Any = None
+    broken: BaseException | None = None
+    loaded = load("_git_bt_loaded", os.path.join(HERE, "loaded.py"))
     try:
-        adapter = load(adapter_path)
+        adapter = load(ADAPTER, adapter_path)
         adapter.warm()
     except BaseException as e:
         broken = e
@@ -46,24 +50,25 @@ def main(adapter_path: str, run_dir: str) -> NoReturn:
         with open(os.path.join(run_dir, "job.json"), encoding="utf-8") as f:
             job = json.load(f)
         enter(job)
+        loaded.forget_work_tree(job)
         adapter.run(job)
-        done["failure"] = strays(job)
+        done["failure"] = loaded.strays(job)
     except BaseException as e:
         done["failure"] = failure(e, is_engine=broken is not None)
     done["elapsed_s"] = time.perf_counter() - started
-    done["environment"] = environment(before)
+    done["environment"] = loaded.environment(before)
     finish(run_dir, done)
 
 
-def load(path: str) -> Any:
-    """Load the adapter from its file."""
+def load(name: str, path: str) -> Any:
+    """Load a module from its file."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(NAME, path)
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"no adapter at {path}")
+        raise ImportError(f"no module at {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[NAME] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -71,10 +76,8 @@ def load(path: str) -> Any:
 def finish(run_dir: str, done: dict[str, Any]) -> NoReturn:
     """Write done.json, whole or not at all, and end without the strategy's exit handlers."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(Exception):  # the strategy may have closed or replaced it
             stream.flush()
-        except Exception:
-            pass  # closed or replaced by the strategy; what it printed is for people only
     path = os.path.join(run_dir, "done.json")
     with open(path + ".new", "w", encoding="utf-8") as f:
         json.dump(done, f)
@@ -86,15 +89,15 @@ def finish(run_dir: str, done: dict[str, Any]) -> NoReturn:
 
 
 def split() -> tuple[int, int]:
-    """Fork; return the supervisor's pid and a pipe that tells when it stands, to the worker only."""
+    """Fork; in the worker, return the supervisor's pid and a pipe that tells when it stands."""
     supervisor = os.getpid()
     read, write = os.pipe()
     worker = os.fork()
-    if worker == 0:
-        os.close(write)
-        return supervisor, read
-    os.close(read)
-    supervise(worker, write)
+    if worker != 0:
+        os.close(read)
+        supervise(worker, write)
+    os.close(write)
+    return supervisor, read
 
 
 def supervise(worker: int, ready: int) -> NoReturn:
@@ -127,16 +130,12 @@ def supervise(worker: int, ready: int) -> NoReturn:
 
 def kill_all(worker: int) -> None:
     """Kill every process below this one until there is none."""
-    try:
+    with contextlib.suppress(OSError):  # it has no group of its own yet, or is gone
         os.killpg(worker, signal.SIGKILL)
-    except OSError:
-        pass  # it has no group of its own yet, or is gone
     while True:
         for pid in children():
-            try:
+            with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
         try:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:
                 time.sleep(0.001)
@@ -155,7 +154,7 @@ def children() -> list[int]:
 
 def children_by_stat() -> list[int]:
     """Find the direct children where the kernel does not list them, or there is no /proc."""
-    found = []
+    found: list[int] = []
     me = os.getpid()
     try:
         pids = [int(n) for n in os.listdir("/proc") if n.isdigit()]
@@ -209,8 +208,6 @@ def enter(job: dict[str, Any]) -> None:
     sys.path[:0] = first
     sys.argv = [job["entry_point"]]
     sys.meta_path.insert(0, SnapshotFirst(first))
-    for name in from_work_tree(job):
-        del sys.modules[name]  # a start-up file of the interpreter imported it: import it anew
 
 
 def limit_core() -> None:
@@ -250,147 +247,6 @@ class SnapshotFirst:
         return spec if spec is not None and spec.loader is not None else None
 
 
-# -- after the run --------------------------------------------------------------------------------
-
-
-def strays(job: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the failure of a module that came from the work tree instead of the snapshot."""
-    for name, path in from_work_tree(job).items():
-        shown = os.path.relpath(path, os.path.realpath(job["work_tree"]))
-        return {
-            "kind": "work-tree-module",
-            "message": f"module {name} was loaded from {shown} in the work tree, not the snapshot",
-            "stray": path,
-        }
-    return None
-
-
-def from_work_tree(job: dict[str, Any]) -> dict[str, str]:
-    """Return the modules that lie in the work tree and in no environment there, with their file."""
-    if not job["work_tree"]:
-        return {}
-    real: dict[str, str] = {}  # a lstat for each part of each path adds up: by folder, once
-
-    def resolved(path: str) -> str:
-        folder, name = os.path.split(path)
-        if folder not in real:
-            real[folder] = os.path.realpath(folder)
-        return os.path.join(real[folder], name)
-
-    tree = os.path.realpath(job["work_tree"])
-    adapter = getattr(sys.modules.get(NAME), "__file__", None) or __file__
-    own = [job["root"], sys.prefix, sys.base_prefix, __file__, adapter]
-    own = [os.path.realpath(p) for p in own + [p for p in sys.path if is_site(p)]]
-    found = {}
-    for name, module in list(sys.modules.items()):
-        paths = [resolved(p) for p in places(module)] if name != "__main__" else []
-        inside = [p for p in paths if below(p, tree) and not any(below(p, o) for o in own)]
-        if inside and len(inside) == len(paths):
-            found[name] = inside[0]
-    return found
-
-
-def places(module: Any) -> list[str]:
-    """Return a module's file, or the folders of a namespace package."""
-    file = getattr(module, "__file__", None)
-    if isinstance(file, str):
-        return [os.path.abspath(file)]
-    try:
-        return [p for p in getattr(module, "__path__", []) if isinstance(p, str)]
-    except Exception:
-        return []  # lazy module objects raise what they like
-
-
-def below(path: str, folder: str) -> bool:
-    """Tell whether a path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def is_site(path: str) -> bool:
-    """Tell whether a folder of sys.path is one that packages are installed to."""
-    return os.path.basename(path) in ("site-packages", "dist-packages")
-
-
-# -- the environment ------------------------------------------------------------------------------
-
-
-def environment(before: set[str]) -> dict[str, Any]:
-    """Return the Python, the platform, and the distributions whose modules the run loaded."""
-    u = os.uname()
-    return {
-        "python": ".".join(str(n) for n in sys.version_info[:3]),
-        "platform": f"{u.sysname}-{u.machine}".lower(),
-        "packages": packages(before),
-    }
-
-
-def packages(before: set[str]) -> dict[str, str]:
-    """Return name and version of each distribution that a module came from after start-up.
-
-    importlib.metadata.packages_distributions needs Python 3.10 and reads every RECORD there is;
-    here most distributions are found by their name alone.
-    """
-    tops: dict[str, set[str]] = {}
-    folders = [p for p in sys.path if is_site(p)]
-    for name, module in list(sys.modules.items()):
-        if name in before:
-            continue
-        for path in places(module)[:1]:
-            for folder in folders:
-                if below(path, folder):
-                    top = os.path.relpath(path, folder).split(os.sep)[0]
-                    tops.setdefault(folder, set()).add(top)
-                    break
-    found = {}
-    for folder, names in tops.items():
-        installed = distributions(folder)
-        for top in sorted(names):
-            owner = owner_of(folder, top, installed)
-            if owner is not None:
-                found[owner] = installed[owner][0]
-    return found
-
-
-def distributions(folder: str) -> dict[str, tuple[str, str]]:
-    """Return each distribution's version and dist-info folder by normalised name."""
-    found = {}
-    for entry in os.listdir(folder):
-        stem, suffix = os.path.splitext(entry)
-        name, dash, version = stem.partition("-")
-        if suffix == ".dist-info" and dash:
-            found[normal(name)] = (version, entry)
-    return found
-
-
-def normal(name: str) -> str:
-    """Normalise a distribution's name as the package index does."""
-    import re
-
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def owner_of(folder: str, top: str, installed: dict[str, tuple[str, str]]) -> str | None:
-    """Return the distribution that a top-level file or folder of site-packages belongs to."""
-    guess = normal(top.split(".")[0])
-    order = [guess] if guess in installed else []
-    order += [name for name in sorted(installed) if name != guess]
-    for name in order:
-        if lists(os.path.join(folder, installed[name][1], "RECORD"), top):
-            return name
-    return None
-
-
-def lists(record: str, top: str) -> bool:
-    """Tell whether a RECORD names a top-level file or folder."""
-    try:
-        with open(record, "rb") as f:
-            data = b"\n" + f.read()
-    except OSError:
-        return False
-    word = b"\n" + top.encode()
-    return word + b"/" in data or word + b"," in data
-
-
 # -- failures -------------------------------------------------------------------------------------
 
 
@@ -426,7 +282,7 @@ def failure(error: BaseException, *, is_engine: bool) -> dict[str, Any]:
 
 def is_users(filename: str) -> bool:
     """Tell whether a frame is neither ours nor the import machinery's."""
-    adapter = getattr(sys.modules.get(NAME), "__file__", None)
+    adapter = getattr(sys.modules.get(ADAPTER), "__file__", None)
     return filename not in (__file__, adapter) and not filename.startswith("<frozen importlib")
 
 
@@ -454,7 +310,6 @@ def one_line(text: str) -> str:
 
 
 if __name__ == "__main__":
-    here = os.path.dirname(os.path.abspath(__file__))
-    if sys.path and os.path.abspath(sys.path[0] or ".") == here:
+    if sys.path and os.path.abspath(sys.path[0] or ".") == HERE:
         del sys.path[0]  # -P does this from 3.11 on
     main(*sys.argv[1:])

@@ -4,7 +4,7 @@ The loop, the order types, the symbol and the slippage are those of lrvx.bundle 
 that every bundle FLOX ever wrote replays to its fills. What differs is what FLOX leaves unsaid:
 the tape is checked by the engine's own validator first, an exception that the engine swallows ends
 the run, and every row carries tape time. Fills are not fed back to the strategy, because FLOX
-does not either.
+does not either. One file, because the child loads an adapter by its path.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import math
 import os
 import sys
 import types
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 NAME = "flox"
 DISTRIBUTIONS = ("lrvx", "flox-py")
@@ -24,44 +26,33 @@ INSTALL = "pip install 'git-bt[flox]'"
 
 MODELS = ("none", "fixed_ticks", "fixed_bps", "volume_impact")
 ORDER_TYPES = (
-    "market",
-    "limit",
-    "stop_market",
-    "stop_limit",
-    "tp_market",
-    "tp_limit",
-    "trailing_stop",
-)
+    "market", "limit", "stop_market", "stop_limit", "tp_market", "tp_limit", "trailing_stop",
+)  # fmt: skip
 """What FLOX submits; the index is the order type in its traces, so the order is frozen."""
 
 OF_OLD = {"tp_market": "take_profit_market", "tp_limit": "take_profit_limit"}  # 0.6.7 to 0.10
 CHUNK = 65_536  # rows turned into Python objects at once: as fast as all at once, flat in memory
 SEGMENTS = (".lrvx", ".floxlog")
-LFS = b"version https://git-lfs"
+POINTER = b"version https://git-lfs"
+MODULE = "lrvx_bundle_strategy"  # the name under which FLOX loads a strategy
 RAW = 100_000_000
 INT64 = 2**63 - 1
 
 FILLS = ("seq", "ts_ns", "symbol", "side", "price", "quantity", "fee")
 ORDERS = (
-    "seq",
-    "ts_ns",
-    "order",
-    "symbol",
-    "side",
-    "type",
-    "price",
-    "quantity",
-    "trigger_price",
-    "trailing_offset",
-    "trailing_bps",
-)
+    "seq", "ts_ns", "order", "symbol", "side", "type", "price", "quantity", "trigger_price",
+    "trailing_offset", "trailing_bps",
+)  # fmt: skip
 SIGNALS = (*ORDERS, "new_price", "new_quantity")
+
+Job = dict[str, Any]
+Row = tuple[Any, ...]
 
 
 class Refused(Exception):
     """A job that cannot be run, with the kind of failure it is."""
 
-    def __init__(self, kind, message, hint=None):
+    def __init__(self, kind: str, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.bt_kind = kind
         self.bt_hint = hint
@@ -69,7 +60,7 @@ class Refused(Exception):
 
 # -- config ---------------------------------------------------------------------------------------
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "symbol_name": "BTCUSDT",
     "exchange": "bundle",
     "tick_size": 0.01,
@@ -79,9 +70,10 @@ DEFAULTS = {
     "slippage_tick_size": 0,
     "impact_coeff": 0,
 }
+NUMBERS = ("tick_size", "slippage_bps", "slippage_ticks", "slippage_tick_size", "impact_coeff")
 
 
-def complete(config):
+def complete(config: Any) -> dict[str, Any]:
     """Return a config with every key there is.
 
     Raises:
@@ -94,34 +86,30 @@ def complete(config):
     for key in ("symbol_name", "exchange"):
         if not isinstance(full[key], str) or not full[key]:
             raise ValueError(f"config {key} must be a word, is {full[key]!r}")
-    if full["slippage_model"] not in MODELS:
-        raise ValueError(
-            f"config slippage_model must be one of {', '.join(MODELS)}, "
-            f"is {full['slippage_model']!r}"
-        )
-    for key in ("tick_size", "slippage_bps", "slippage_tick_size", "impact_coeff"):
+    model = full["slippage_model"]
+    if model not in MODELS:
+        raise ValueError(f"config slippage_model must be {' or '.join(MODELS)}, is {model!r}")
+    for key in NUMBERS:
         _check_number(key, full[key])
     if full["tick_size"] == 0:
         raise ValueError("config tick_size must be above 0")
     ticks = full["slippage_ticks"]
-    _check_number("slippage_ticks", ticks)
     if ticks != int(ticks) or ticks >= 2**31:
         raise ValueError(f"config slippage_ticks must be a whole number, is {ticks!r}")
     full["slippage_ticks"] = int(ticks)
-    ticks_wanted = full["slippage_model"] == "fixed_ticks" and full["slippage_ticks"]
-    if ticks_wanted and "slippage_tick_size" not in config:
+    if model == "fixed_ticks" and ticks and "slippage_tick_size" not in config:
         full["slippage_tick_size"] = full["tick_size"]
     return full
 
 
-def _check_number(key, value):
+def _check_number(key: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"config {key} must be a number, is {value!r}")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"config {key} must be 0 or above, is {value!r}")
+    if not 0 <= value <= sys.float_info.max or math.isnan(value):
+        raise ValueError(f"config {key} must be 0 or above and finite, is {value!r:.40}")
 
 
-def _nearest(key):
+def _nearest(key: Any) -> str:
     import difflib
 
     near = difflib.get_close_matches(str(key), DEFAULTS, n=1)
@@ -131,97 +119,96 @@ def _nearest(key):
 # -- the engine -----------------------------------------------------------------------------------
 
 
-def warm():
+def warm() -> None:
     """Import the engine, and let both of its names mean it."""
     engine()
 
 
-def engine():
+def engine() -> Any:
     """Return the engine's module: lrvx, or flox_py where only that is installed.
 
     Raises:
         ImportError: neither can be imported.
     """
+    import importlib
+
     try:
-        import lrvx as found
+        found = importlib.import_module("lrvx")
     except ModuleNotFoundError as e:
         if e.name != "lrvx":
             raise
-        import flox_py as found
+        found = importlib.import_module("flox_py")
     for name in ("lrvx", "flox_py"):
-        if name != found.__name__ and name not in sys.modules:
+        if name not in sys.modules and not _is_installed(name):
             _alias(name, found)
     return found
 
 
-def _alias(name, target):
+def _is_installed(name: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(name) is not None
+
+
+def _alias(name: str, target: Any) -> None:
     """Make a missing package name mean another: its names, its submodules, its error class."""
-    if _is_installed(name):
-        return
     twin = types.ModuleType(name, target.__doc__)
     twin.__dict__.update({k: v for k, v in vars(target).items() if not k.startswith("__")})
     twin.__path__ = []
-    for error in ("FloxError", "LrvxError"):
-        known = getattr(target, "LrvxError", None) or getattr(target, "FloxError", None)
-        if known is not None:
-            setattr(twin, error, known)
+    error = getattr(target, "LrvxError", None) or getattr(target, "FloxError", Exception)
+    twin.__dict__.update(LrvxError=error, FloxError=error)
     sys.modules[name] = twin
     sys.meta_path.append(_Alias(name + ".", target.__name__ + "."))
-
-
-def _is_installed(name):
-    import importlib.util
-
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ValueError:
-        return False
 
 
 class _Alias:
     """Finds flox_py.tape where only lrvx.tape is, and the native module by either name."""
 
-    def __init__(self, prefix, target):
+    def __init__(self, prefix: str, target: str) -> None:
         self.prefix = prefix
         self.target = target
+        self.specs: dict[str, Any] = {}
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         from importlib.machinery import ModuleSpec
 
-        return ModuleSpec(name, self) if name.startswith(self.prefix) else None
+        return ModuleSpec(name, cast(Any, self)) if name.startswith(self.prefix) else None
 
-    def create_module(self, spec):
+    def create_module(self, spec: Any) -> Any:
         import importlib
 
         rest = spec.name[len(self.prefix) :]
         native = {"_flox_py": "_lrvx", "_lrvx": "_flox_py"}
         real = self.target + native.get(rest, rest)
         try:
-            return importlib.import_module(real)
+            module = importlib.import_module(real)
         except ModuleNotFoundError as e:
+            if e.name != real:
+                raise
             raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name) from e
+        self.specs[spec.name] = module.__spec__
+        return module
 
-    def exec_module(self, module):
-        """Do nothing: the module has been executed under its real name."""
+    def exec_module(self, module: Any) -> None:
+        """Give the module its own spec back; it was executed under its real name."""
+        module.__spec__ = self.specs.pop(module.__spec__.name)
 
 
 # -- the tape -------------------------------------------------------------------------------------
 
 
-def _read_tape(flox, job):
+def _read_tape(flox: Any, job: Job) -> Any:
     """Return the tape's trades as the engine reads them, after its own validator agreed.
 
     Raises:
         Refused: tape-missing (no tape, an LFS pointer) or tape-corrupt.
     """
     folder, segments = _segments(job)
-    reported = 0
-    for path in segments:
-        reported += _check_segment(flox, path)
+    reported = sum(_check_segment(flox, path) for path in segments)
     if reported == 0:
         raise Refused("tape-corrupt", f"the tape {_shown(job)} holds no trades")
     trades = flox.DataReader(folder).read_trades()
-    if len(trades) == 0 and any(p.endswith(".lrvx") for p in segments):
+    if len(trades) == 0:
         # Engines before 0.11 look for the old suffix only; the bytes are the same.
         trades = flox.DataReader(_linked(job, segments, ".floxlog")).read_trades()
     if len(trades) != reported:
@@ -234,109 +221,103 @@ def _read_tape(flox, job):
         found = sorted(set(ids.tolist()))
         raise Refused(
             "tape-corrupt",
-            f"the tape {_shown(job)} holds {len(found)} symbols ({_some(found)}); "
-            "FLOX replays one symbol a run",
-            "record or cut a tape with one symbol",
+            f"the tape {_shown(job)} holds {len(found)} symbols ({_some(found)}), "
+            "FLOX replays one a run",
+            "record a tape of one symbol",
         )
     return trades
 
 
-def _segments(job):
+def _segments(job: Job) -> tuple[str, list[str]]:
+    """Return the folder that the engine shall read, and the segments in it."""
     tape = job["tape"]
     if tape is None or not os.path.exists(tape):
         raise Refused("tape-missing", "there is no tape", "name one with --tape or `tape:`")
     if not os.path.isdir(tape):
-        _refuse_pointer(tape, os.path.basename(tape))
+        _refuse_pointer(tape)
         if not tape.endswith(SEGMENTS):
-            raise Refused("tape-corrupt", f"{os.path.basename(tape)} is no FLOX tape")
+            raise Refused("tape-corrupt", f"{_shown(job)} is no FLOX tape (*.lrvx)")
         return _linked(job, [tape], os.path.splitext(tape)[1]), [tape]
     names = sorted(os.listdir(tape))
     if not names:
         raise Refused("tape-missing", f"the tape {_shown(job)} is an empty folder")
     paths = [os.path.join(tape, n) for n in names if n.endswith(SEGMENTS)]
     if not paths:
-        raise Refused(
-            "tape-corrupt",
-            f"the tape {_shown(job)} has no segment (*.lrvx), only {_some(names)}",
-        )
+        why = f"the tape {_shown(job)} has no segment (*.lrvx), only {_some(names)}"
+        raise Refused("tape-corrupt", why)
     return tape, paths
 
 
-def _check_segment(flox, path):
-    name = os.path.basename(path)
-    _refuse_pointer(path, name)
+def _check_segment(flox: Any, path: str) -> int:
+    """Return how many trades the engine's validator finds in a segment."""
+    _refuse_pointer(path)
     found = flox.validate(path)
     if not found["valid"]:
-        issues = sorted(found["issues"], key=lambda i: -i["severity"])
+        issues = sorted(found["issues"], key=lambda issue: -int(issue["severity"]))
         why = issues[0]["message"] if issues else "the engine's validator refuses it"
-        raise Refused("tape-corrupt", f"tape segment {name}: {why}")
-    return found["trades_found"]
+        raise Refused("tape-corrupt", f"tape segment {os.path.basename(path)}: {why}")
+    return int(found["trades_found"])
 
 
-def _refuse_pointer(path, name):
+def _refuse_pointer(path: str) -> None:
     with open(path, "rb") as f:
-        if f.read(len(LFS)) == LFS:
+        if f.read(len(POINTER)) == POINTER:
             raise Refused(
                 "tape-missing",
-                f"tape segment {name} is a git-LFS pointer, not the tape itself",
+                f"tape segment {os.path.basename(path)} is a git-LFS pointer, not the tape itself",
                 "fetch it: git lfs pull",
             )
 
 
-def _linked(job, segments, suffix):
-    folder = os.path.join(os.path.dirname(job["out"]), "tape-as-read")
-    os.makedirs(folder, exist_ok=True)
+def _linked(job: Job, segments: list[str], suffix: str) -> str:
+    """Return a folder of this run in which the segments have another suffix."""
+    folder = os.path.join(os.path.dirname(job["out"]), "segments")
+    os.mkdir(folder)
     for path in segments:
         stem = os.path.splitext(os.path.basename(path))[0]
         os.symlink(path, os.path.join(folder, stem + suffix))
     return folder
 
 
-def _shown(job):
-    return os.path.basename(job["tape"])
+def _shown(job: Job) -> str:
+    return os.path.basename(str(job["tape"]))
 
 
-def _some(values):
+def _some(values: Sequence[Any]) -> str:
     shown = ", ".join(str(v) for v in values[:8])
     return shown + (f" and {len(values) - 8} more" if len(values) > 8 else "")
 
 
 # -- the strategy ---------------------------------------------------------------------------------
 
-MODULE = "lrvx_bundle_strategy"  # the name under which FLOX loads it
 
-
-def _load(path):
+def _load(path: str) -> Any:
     import importlib.util
 
     spec = importlib.util.spec_from_file_location(MODULE, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"{os.path.basename(path)} is no Python file")
+        raise Refused("raised", f"{os.path.basename(path)} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[MODULE] = module
     spec.loader.exec_module(module)
     return module
 
 
-def _strategy_class(flox, module, path):
+def _strategy_class(flox: Any, module: Any, path: str) -> Any:
+    base = flox.Strategy
     found = [
         value
         for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, flox.Strategy)
-        and value is not flox.Strategy
+        if isinstance(value, type) and issubclass(value, base) and value is not base
     ]
     if len(found) != 1:
-        what = "no subclass" if not found else f"{len(found)} subclasses"
-        names = f" ({', '.join(c.__name__ for c in found)})" if found else ""
-        raise ValueError(
-            f"{os.path.basename(path)} has {what} of {flox.__name__}.Strategy{names}; "
-            "FLOX runs exactly one"
-        )
+        names = ", ".join(cls.__name__ for cls in found)
+        what = f"{len(found)} subclasses of Strategy ({names})" if found else "no Strategy subclass"
+        raise Refused("raised", f"{os.path.basename(path)} has {what}, FLOX runs exactly one")
     return found[0]
 
 
-def _make(cls, symbol):
+def _make(cls: Any, symbol: int) -> Any:
     """Make the strategy with the symbols argument, or without where it takes none.
 
     FLOX tries and takes any TypeError for "no argument"; the signature tells without guessing.
@@ -347,6 +328,7 @@ def _make(cls, symbol):
         signature = inspect.signature(cls)
     except (TypeError, ValueError):  # the engine's own constructor, which takes the symbols
         return cls([symbol])
+    arguments: list[Any]
     for arguments in ([[symbol]], []):
         try:
             signature.bind(*arguments)
@@ -363,22 +345,21 @@ class _Watch:
     are wrapped in their class; the engine's log is the second net, for methods set elsewhere.
     """
 
-    def __init__(self):
-        self.raised = []
+    def __init__(self) -> None:
+        self.raised: list[BaseException] = []
         self.depth = 0
 
-    def guard(self, cls, base):
+    def guard(self, cls: Any, base: Any) -> None:
         for name in dir(base):
-            if not name.startswith("on_"):
-                continue
-            owner = next(c for c in cls.__mro__ if name in vars(c))
-            function = vars(owner)[name]
-            if owner is not base and isinstance(function, types.FunctionType):
-                setattr(owner, name, self.guarded(function))
+            if name.startswith("on_"):
+                owner = next(c for c in cls.__mro__ if name in vars(c))
+                function = vars(owner)[name]
+                if isinstance(function, types.FunctionType):
+                    setattr(owner, name, self.guarded(function))
 
-    def guarded(self, function):
+    def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def call(*args, **kwargs):
+        def call(*args: Any, **kwargs: Any) -> Any:
             self.depth += 1
             try:
                 return function(*args, **kwargs)
@@ -391,16 +372,16 @@ class _Watch:
 
         return call
 
-    def listen(self, flox):
+    def listen(self, flox: Any) -> None:
         if hasattr(flox, "set_log_callback"):
             flox.set_log_callback(self.log)
 
-    def log(self, level, message):
-        if level >= 2 and "raised" in message and not self.raised:
-            self.raised.append(RuntimeError(message.strip().splitlines()[0]))
-        print(message.rstrip(), file=sys.stderr)
+    def log(self, level: int, message: str) -> None:
+        if level >= 2 and "Strategy." in message and " raised" in message and not self.raised:
+            self.raised.append(Refused("raised", message.partition("raised: ")[2] or message))
+        sys.stderr.write(message.rstrip() + "\n")
 
-    def check(self):
+    def check(self) -> None:
         if self.raised:
             raise self.raised[0]
 
@@ -408,7 +389,7 @@ class _Watch:
 # -- the run --------------------------------------------------------------------------------------
 
 
-def run(job):
+def run(job: Job) -> None:
     """Run one strategy on one tape and write what came of it.
 
     Raises:
@@ -420,10 +401,94 @@ def run(job):
     module = _load(job["entry_point"])
     cls = _strategy_class(flox, module, job["entry_point"])
     rows = _drive(flox, cls, trades, job["config"])
-    _write(flox, job, rows)
+    _write(job["out"], rows)
+    _write_trace(flox, job, rows)
 
 
-def _executor(flox, config):
+class _Book:
+    """Takes the strategy's signals: submits what FLOX submits, and keeps a row of each.
+
+    `now` is tape time. An order's number is the ordinal of its first appearance, because the
+    engine's own ids depend on its release and on what else the process did.
+    """
+
+    def __init__(self, submit: Callable[[int, Row], bool], symbol_name: str, watch: _Watch) -> None:
+        self.submit = submit
+        self.symbol_name = symbol_name
+        self.watch = watch
+        self.now = 0
+        self.next_id = 1
+        self.ordinals: dict[int, int] = {}
+        self.signals: list[Row] = []
+        self.orders: list[Row] = []
+
+    def on_signal(self, signal: Any) -> None:
+        try:
+            self._take(signal)
+        except BaseException as e:  # raised to the engine, it would be logged as the strategy's
+            self.watch.raised.append(e)
+
+    def _take(self, signal: Any) -> None:
+        kind = (signal.order_type or "").lower()
+        order = int(signal.order_id or 0)
+        is_order = kind in ORDER_TYPES
+        if is_order and order == 0:
+            order = self.next_id
+            self.next_id += 1
+        row = (
+            self.now,
+            self.ordinals.setdefault(order, len(self.ordinals) + 1) if order else None,
+            self.symbol_name,
+            (signal.side or "").lower(),
+            kind,
+            float(signal.price),
+            float(signal.quantity),
+            _number(signal, "trigger_price"),
+            _number(signal, "trailing_offset"),
+            _number(signal, "trailing_bps"),
+        )
+        new = (_number(signal, "new_price"), _number(signal, "new_quantity"))
+        self.signals.append((len(self.signals), *row, *new))
+        if is_order and self.submit(order, row):
+            self.orders.append((len(self.orders), *row))
+
+
+def _number(signal: Any, field: str) -> float:
+    return float(getattr(signal, field, 0.0) or 0.0)
+
+
+def _submitter(flox: Any, sim: Any, symbol: int) -> Callable[[int, Row], bool]:
+    """Return what submits an order in the words of the engine at hand: they changed twice.
+
+    It answers whether this engine takes the type at all: 0.6.0 knew market and limit only.
+    """
+    has_triggers = "trigger" in (flox.SimulatedExecutor.submit_order.__doc__ or "")
+    words = {} if hasattr(flox, "ORDER_TYPE_NAMES") else OF_OLD
+
+    def submit(order: int, row: Row) -> bool:
+        _, _, _, side, kind, price, quantity, trigger, offset, bps = row
+        if has_triggers:
+            sim.submit_order(
+                order, side, price, quantity,
+                type=words.get(kind, kind), symbol=symbol,
+                trigger=trigger, trailing_offset=offset, trailing_bps=int(bps),
+            )  # fmt: skip
+            return True
+        if kind in ("market", "limit"):
+            sim.submit_order(order, side, price, quantity, type=kind, symbol=symbol)
+        return kind in ("market", "limit")
+
+    return submit
+
+
+def _drive(flox: Any, cls: Any, trades: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """Feed every trade to executor and strategy, as lrvx.bundle does, and return the rows."""
+    name = config["symbol_name"]
+    times = trades["exchange_ts_ns"]
+    first, last = int(times[0]), int(times[-1])
+    registry = flox.SymbolRegistry()
+    tick_size = float(config["tick_size"])
+    symbol = int(registry.add_symbol(config["exchange"], name, tick_size=tick_size))
     sim = flox.SimulatedExecutor()
     sim.set_default_slippage(
         model=config["slippage_model"],
@@ -432,144 +497,43 @@ def _executor(flox, config):
         bps=float(config["slippage_bps"]),
         impact_coeff=float(config["impact_coeff"]),
     )
-    return sim
-
-
-class _Book:
-    """Takes the strategy's signals: submits what FLOX submits, and keeps a row of each."""
-
-    def __init__(self, flox, sim, symbol, name, watch):
-        self.submit = _submitter(flox, sim, symbol)
-        self.name = name
-        self.watch = watch
-        self.now = 0
-        self.next_id = 1
-        self.ordinals = {}
-        self.signals = []
-        self.orders = []
-
-    def on_signal(self, signal):
-        try:
-            self._take(signal)
-        except BaseException as e:  # the engine would log it as the strategy's
-            self.watch.raised.append(e)
-
-    def _take(self, signal):
-        kind = (signal.order_type or "").lower()
-        side = (signal.side or "").lower()
-        order = int(signal.order_id or 0)
-        submitted = kind in ORDER_TYPES
-        if submitted and order == 0:
-            order = self.next_id
-            self.next_id += 1
-        row = (
-            self.now,
-            self.ordinals.setdefault(order, len(self.ordinals) + 1) if order else None,
-            self.name,
-            side,
-            kind,
-            float(signal.price),
-            float(signal.quantity),
-            float(getattr(signal, "trigger_price", 0.0) or 0.0),
-            float(getattr(signal, "trailing_offset", 0.0) or 0.0),
-            float(getattr(signal, "trailing_bps", 0) or 0),
-        )
-        new_price = float(getattr(signal, "new_price", 0.0) or 0.0)
-        new_quantity = float(getattr(signal, "new_quantity", 0.0) or 0.0)
-        self.signals.append((len(self.signals), *row, new_price, new_quantity))
-        if submitted and self.submit(order, kind, row):
-            self.orders.append((len(self.orders), *row))
-
-
-def _submitter(flox, sim, symbol):
-    """Return what submits an order in the words of the engine at hand: they changed twice.
-
-    It answers whether this engine takes the type at all: 0.6.0 knew market and limit only.
-    """
-    text = flox.SimulatedExecutor.submit_order.__doc__ or ""
-    conditional = "trigger" in text
-    words = OF_OLD if "ORDER_TYPE_NAMES" not in dir(flox) else {}
-
-    def submit(order, kind, row):
-        side, price, quantity = row[3], row[5], row[6]
-        if not conditional:
-            if kind in ("market", "limit"):
-                sim.submit_order(order, side, price, quantity, type=kind, symbol=symbol)
-            return kind in ("market", "limit")
-        sim.submit_order(
-            order,
-            side,
-            price,
-            quantity,
-            type=words.get(kind, kind),
-            symbol=symbol,
-            trigger=row[7],
-            trailing_offset=row[8],
-            trailing_bps=int(row[9]),
-        )
-        return True
-
-    return submit
-
-
-def _drive(flox, cls, trades, config):
-    """Feed every trade to executor and strategy, as lrvx.bundle does, and return the rows."""
-    registry = flox.SymbolRegistry()
-    name = config["symbol_name"]
-    symbol = int(
-        registry.add_symbol(config["exchange"], name, tick_size=float(config["tick_size"]))
-    )
-    sim = _executor(flox, config)
     watch = _Watch()
-    book = _Book(flox, sim, symbol, name, watch)
-    times = trades["exchange_ts_ns"]
-    book.now = int(times[0])
+    book = _Book(_submitter(flox, sim, symbol), name, watch)
+    book.now = first
     runner = flox.Runner(registry, on_signal=book.on_signal)
     watch.guard(cls, flox.Strategy)
+    watch.listen(flox)
     strategy = _make(cls, symbol)
     runner.add_strategy(strategy)
-    watch.listen(flox)
     runner.start()
     watch.check()
-    price = _feed(trades, symbol, sim, runner, book, watch)
+    price = _feed(trades, symbol, sim, runner, book)
     runner.stop()
     watch.check()
-    fills = [
-        (
-            i,
-            int(f["timestamp_ns"]),
-            name,
-            str(f["side"]),
-            float(f["price"]),
-            float(f["quantity"]),
-            0.0,
-        )
-        for i, f in enumerate(sim.fills_list())
-    ]
-    ids = [book.ordinals.get(int(f["order_id"]), 0) for f in sim.fills_list()]
+    fills = sim.fills_list()
     return {
         "symbol": symbol,
-        "fills": fills,
-        "fill_orders": ids,
+        "started": first,
+        "ended": last,
+        "fills": [
+            (i, int(f["timestamp_ns"]), name, str(f["side"]), float(f["price"]),
+             float(f["quantity"]), 0.0)
+            for i, f in enumerate(fills)
+        ],
+        "fill_orders": [book.ordinals.get(int(f["order_id"]), 0) for f in fills],
         "orders": book.orders,
         "signals": book.signals,
-        "started": int(times[0]),
-        "ended": int(times[-1]),
         "summary": {
-            "symbols": {name: {"id": symbol, "last_price": price, "last_ts_ns": int(times[-1])}},
+            "symbols": {name: {"id": symbol, "last_price": price, "last_ts_ns": last}},
             "trade_count": len(trades),
         },
-    }
+    }  # fmt: skip
 
 
-def _feed(trades, symbol, sim, runner, book, watch):
-    """Return the last price. The hot loop: 1 000 000 trades in about 2.3 s, see research."""
-    advance, sim_trade, run_trade, raised = (
-        sim.advance_clock,
-        sim.on_trade_qty,
-        runner.on_trade,
-        watch.raised,
-    )
+def _feed(trades: Any, symbol: int, sim: Any, runner: Any, book: _Book) -> float:
+    """Feed the trades and return the last price; this is where the time goes."""
+    advance, sim_trade, run_trade = sim.advance_clock, sim.on_trade_qty, runner.on_trade
+    raised = book.watch.raised
     price = 0.0
     for start in range(0, len(trades), CHUNK):
         part = trades[start : start + CHUNK]
@@ -592,23 +556,18 @@ def _feed(trades, symbol, sim, runner, book, watch):
 # -- what it writes -------------------------------------------------------------------------------
 
 
-def _write(flox, job, rows):
-    out = job["out"]
+def _write(out: str, rows: dict[str, Any]) -> None:
     for name, columns in (("fills", FILLS), ("orders", ORDERS), ("signals", SIGNALS)):
-        path = os.path.join(out, name + ".csv")
-        with open(path, "w", encoding="utf-8", newline="") as f:
+        with open(os.path.join(out, name + ".csv"), "w", encoding="utf-8", newline="") as f:
             writer = csv.writer(f, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows(rows[name])
     with open(os.path.join(out, "summary.json"), "w", encoding="utf-8", newline="") as f:
-        text = json.dumps(
-            rows["summary"], sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
-        f.write(text + "\n")
-    _write_trace(flox, job, rows)
+        json.dump(rows["summary"], f, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        f.write("\n")
 
 
-def _write_trace(flox, job, rows):
+def _write_trace(flox: Any, job: Job, rows: dict[str, Any]) -> None:
     """Write the engine's own trace, with tape time wherever FLOX writes the wall clock."""
     folder = os.path.join(job["out"], "run.floxrun")
     with open(job["entry_point"], "rb") as f:
@@ -626,29 +585,16 @@ def _write_trace(flox, job, rows):
         )
     for _, ts, order, _, side, kind, price, quantity, *_ in rows["orders"]:
         recorder.write_order_event(
-            run_ts_ns=ts,
-            feed_ts_ns=ts,
-            order_id=order,
-            parent_signal_id=order,
-            symbol_id=symbol,
-            event_kind=flox.OrderEventKind.SUBMIT,
-            side=0 if side == "buy" else 1,
-            order_type=ORDER_TYPES.index(kind),
-            price_raw=_raw(price),
-            qty_raw=_raw(quantity),
-        )
+            run_ts_ns=ts, feed_ts_ns=ts, order_id=order, parent_signal_id=order, symbol_id=symbol,
+            event_kind=flox.OrderEventKind.SUBMIT, side=0 if side == "buy" else 1,
+            order_type=ORDER_TYPES.index(kind), price_raw=_raw(price), qty_raw=_raw(quantity),
+        )  # fmt: skip
     for (seq, ts, _, side, price, quantity, _), order in zip(rows["fills"], rows["fill_orders"]):
         recorder.write_fill(
-            run_ts_ns=ts,
-            feed_ts_ns=ts,
-            order_id=order,
-            fill_id=seq + 1,
-            price_raw=_raw(price),
-            qty_raw=_raw(quantity),
-            symbol_id=symbol,
-            side=0 if side == "buy" else 1,
+            run_ts_ns=ts, feed_ts_ns=ts, order_id=order, fill_id=seq + 1, symbol_id=symbol,
+            side=0 if side == "buy" else 1, price_raw=_raw(price), qty_raw=_raw(quantity),
             liquidity=flox.FillLiquidity.TAKER,
-        )
+        )  # fmt: skip
     recorder.set_run_ended_ns(rows["ended"])
     recorder.close()
     for name in os.listdir(folder):
@@ -656,11 +602,11 @@ def _write_trace(flox, job, rows):
             _stop_clock(os.path.join(folder, name), rows["started"])
 
 
-def _raw(value):
+def _raw(value: float) -> int:
     return max(-INT64, min(INT64, round(value * RAW)))
 
 
-def _stop_clock(path, ts):
+def _stop_clock(path: str, ts: int) -> None:
     """Put tape time where the recorder wrote the wall clock: eight bytes of a segment's header."""
     with open(path, "r+b") as f:
         f.seek(8)

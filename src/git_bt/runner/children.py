@@ -1,0 +1,263 @@
+"""One child that runs a job, or two at once of which the second is varied.
+
+A child leaves nothing behind, however it ends: no process, no file. Two runs at once share the
+tape, and differ in all that must not matter; comparing them is the caller's.
+"""
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from git_bt import engines
+from git_bt.canonical import encode_json
+from git_bt.errors import Corrupt
+from git_bt.interpreters import Adapter, Interpreter
+from git_bt.model import Failure, Outcome, Output
+from git_bt.processes import Folder, interruptible, spawn
+from git_bt.runner.job import (
+    Job,
+    environment,
+    place_tape,
+    tape_state,
+    three_quarters_of_memory,
+    write_files,
+)
+from git_bt.runner.outcome import (
+    file_to_add,
+    how_it_ended,
+    read_done,
+    read_environment,
+    read_output,
+    read_tail,
+)
+
+HARNESS = Path(str(engines.__file__)).with_name("child.py")
+
+
+def start(interpreter: Interpreter, adapter: Adapter, *, variation: int = 0) -> "Child":
+    """Start a child that imports the engine and waits for its job.
+
+    The thread that starts a child must outlive it: Linux ends the child with that thread.
+
+    Args:
+        interpreter: the Python to run it with.
+        adapter: the engine's adapter.
+        variation: 0 for the pins, 1 for other values of what must not matter.
+
+    Raises:
+        CannotWork: the process or its folder cannot be made.
+    """
+    folder = Folder()
+    try:
+        return Child(folder, interpreter, adapter, variation)
+    except BaseException:
+        folder.remove()
+        raise
+
+
+class Child:
+    """A started child; a context manager that leaves no process and no file."""
+
+    def __init__(
+        self, folder: Folder, interpreter: Interpreter, adapter: Adapter, variation: int
+    ) -> None:
+        self.folder = folder
+        self._interpreter = interpreter
+        self._variation = variation
+        # The second of two runs lies deeper: a strategy that shows its path differs from itself.
+        self._dir = folder.path / ("run" if variation == 0 else "varied/deeper/run")
+        for name in ("home", "tmp", "out", "files"):
+            (self._dir / name).mkdir(parents=True)
+        self._printed = self._dir / "printed"
+        self._process = spawn(
+            [str(interpreter.executable), "-s", str(HARNESS), adapter.__file__, str(self._dir)],
+            env=environment(self._dir, variation),
+            cwd=self._dir,
+            printed=self._printed,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def stop(self) -> None:
+        """End the child and all below it."""
+        self._process.stop()
+
+    def close(self) -> None:
+        """End the child and all below it, and remove its folder."""
+        self.stop()
+        self.folder.remove()
+
+    def run(self, job: Job) -> Outcome:
+        """Run a job; a child runs one.
+
+        Raises:
+            Corrupt: the bytes of a file are not its member's, or a path is unsafe.
+            Incomplete: the bytes of a file are not at hand.
+        """
+        with interruptible():
+            tape = place_tape(job.tape, self.folder.path)
+            return self.run_with(job, tape)
+
+    def run_with(self, job: Job, tape: Path | None) -> Outcome:
+        """Run a job on a tape that is already in its place."""
+        before = tape_state(job.tape)
+        started = time.monotonic()
+        nonce = secrets.token_hex(16)
+        write_files(job.members, job.content, self._dir / "files")
+        self._write_job(job, tape)
+        self._process.tell(nonce)
+        code = self._process.wait(job.timeout_s)
+        elapsed = time.monotonic() - started
+        done = read_done(self._dir / "done.json", nonce) if code == 0 else None
+        ran_on = read_environment(done and done["environment"], self._interpreter.engine)
+        failure = self._failure(job, code, done)
+        if failure is None and tape_state(job.tape) != before:
+            failure = Failure(
+                kind="tape-changed",
+                message="the tape changed while the run read it",
+                hint="run again when nothing writes to it",
+            )
+        output: Output | None = None
+        if failure is None:
+            try:
+                output = read_output(self._dir / "out")
+            except Corrupt as e:
+                failure = Failure(kind="bad-output", message=e.message, tail=self._tail())
+        return Outcome(output=output, failure=failure, environment=ran_on, elapsed_s=elapsed)
+
+    def _write_job(self, job: Job, tape: Path | None) -> None:
+        files = self._dir / "files"
+        value = {
+            "entry_point": str(files / job.entry_point),
+            "root": str(files),
+            "tape": None if tape is None else str(tape),
+            "out": str(self._dir / "out"),
+            "config": dict(job.config),
+            "work_tree": None if job.work_tree is None else str(job.work_tree),
+            "memory": job.memory or three_quarters_of_memory(),
+            "umask": 0o022 if self._variation == 0 else 0o077,
+        }
+        (self._dir / "job.json").write_bytes(encode_json(value))
+
+    # -- how it ended -----------------------------------------------------------------------------
+
+    def _failure(self, job: Job, code: int, done: Mapping[str, Any] | None) -> Failure | None:
+        if done is not None:
+            told = done["failure"]
+            return None if told is None else self._told(job, told)
+        if self._process.is_timed_out:
+            return Failure(
+                kind="timeout",
+                message=f"still running after {job.timeout_s:g} s",
+                hint="allow more time with --timeout SECONDS",
+                tail=self._tail(),
+            )
+        return Failure(tail=self._tail(), **how_it_ended(code))
+
+    def _told(self, job: Job, told: Mapping[str, Any]) -> Failure:
+        tail = "\n".join(t for t in (self._tail(), told.get("tail") or "") if t)
+        return Failure(
+            kind=told["kind"],
+            message=self._shown(told["message"]),
+            hint=told.get("hint") or self._hint(job, told),
+            tail=self._shown(tail),
+        )
+
+    def _shown(self, text: str) -> str:
+        """Return a text with paths as the user knows them, not as this run placed them."""
+        return text.replace(f"{self._dir / 'files'}/", "")
+
+    def _hint(self, job: Job, told: Mapping[str, Any]) -> str | None:
+        if job.work_tree is None:
+            return None
+        project = Path(os.path.realpath(job.work_tree / job.root))
+        path = None
+        if told.get("stray"):
+            with contextlib.suppress(ValueError):
+                path = Path(told["stray"]).relative_to(project).as_posix()
+        else:
+            files = self._dir / "files"
+            path = file_to_add(told, job.entry_point, files, lambda p: (project / p).exists())
+        return None if path is None else f"add {path} to files: in strategy.yaml"
+
+    def _tail(self) -> str:
+        return read_tail(self._printed)
+
+
+# -- two at once ----------------------------------------------------------------------------------
+
+
+class Twin:
+    """Two children, the second varied, that run the same job at once."""
+
+    def __init__(self, interpreter: Interpreter, adapter: Adapter) -> None:
+        self._first = start(interpreter, adapter)
+        try:
+            self._second = start(interpreter, adapter, variation=1)
+        except BaseException:
+            self._first.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End both."""
+        try:
+            self._first.close()
+        finally:
+            self._second.close()
+
+    def run(self, job: Job) -> tuple[Outcome, Outcome]:
+        """Run a job in both, the tape written out once; see `Child.run`."""
+        with interruptible():
+            tape = place_tape(job.tape, self._first.folder.path)
+            second: list[Outcome | BaseException] = []
+
+            def run_second() -> None:
+                try:
+                    second.append(self._second.run_with(job, tape))
+                except BaseException as e:  # noqa: BLE001 - raised again below, in the caller
+                    second.append(e)
+
+            thread = threading.Thread(target=run_second)
+            thread.start()
+            try:
+                first = self._first.run_with(job, tape)
+            except BaseException:
+                self._second.stop()
+                raise
+            finally:
+                thread.join()
+        if isinstance(second[0], BaseException):
+            raise second[0]
+        return first, second[0]
+
+
+def run_twin(interpreter: Interpreter, adapter: Adapter, job: Job) -> tuple[Outcome, Outcome]:
+    """Run a job twice at once, the second time varied; see `Child.run`."""
+    with Twin(interpreter, adapter) as twin:
+        return twin.run(job)

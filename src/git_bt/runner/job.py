@@ -1,0 +1,118 @@
+"""What a run gets: the job, the files it runs, its tape, and the environment it sees.
+
+Bytes are proved once more while they are written out, for they may have changed since the caller
+looked. Nothing named after an expected output is ever among them.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from git_bt.canonical import sha256
+from git_bt.errors import Corrupt, Incomplete
+from git_bt.model import EXECUTABLE, Content, Members, Tape
+from git_bt.paths import check_paths
+from git_bt.processes import MARK
+
+TIMEOUT_S = 600.0
+THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB", "BLIS", "RAYON", "POLARS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a run needs.
+
+    Paths of `members` are relative to the project root, which lies at `root` below `work_tree`,
+    the checkout whose modules must not be mixed in (None: there is none). `memory` is in bytes,
+    None for three quarters of this machine's.
+    """
+
+    members: Members
+    content: Content
+    entry_point: str
+    tape: Tape | None
+    config: Mapping[str, Any]
+    work_tree: Path | None = None
+    root: str = "."
+    timeout_s: float = TIMEOUT_S
+    memory: int | None = None
+
+
+def environment(run_dir: Path, variation: int) -> dict[str, str]:
+    """Return the whole environment of a run: the pins, or with variation 1 their opposites."""
+    pins = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(run_dir / "home"),
+        "TMPDIR": str(run_dir / "tmp"),
+        "TZ": "UTC0" if variation == 0 else "XXX-5:45",
+        "LC_ALL": "C.UTF-8" if variation == 0 else "C",
+        "PYTHONHASHSEED": str(variation),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        MARK: str(run_dir.parent if variation == 0 else run_dir.parents[2]),
+    }
+    return pins | {f"{name}_NUM_THREADS": "1" for name in THREADS}
+
+
+def three_quarters_of_memory() -> int:
+    """Return the memory that a run may use unless told otherwise, in bytes; 0 where unknown."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 * 3
+    except (ValueError, OSError):
+        return 0
+
+
+def write_files(members: Members, content: Content, folder: Path) -> None:
+    """Write files below a folder, each proved by its digest, with git's two modes.
+
+    Raises:
+        Corrupt: the bytes of a file are not its member's, or a path is unsafe.
+        Incomplete: the bytes of a file are not at hand.
+    """
+    check_paths(members)
+    for path, member in members.items():
+        source = content.get(path)
+        if source is None:
+            raise Incomplete(f"the bytes of {path} are not at hand", hint="git bt fetch")
+        data = source.read()
+        if len(data) != member.size or sha256(data) != member.sha256:
+            raise Corrupt(f"{path}: the bytes are not those of its digest")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        target.chmod(0o755 if member.mode == EXECUTABLE else 0o644)
+
+
+def place_tape(tape: Tape | None, folder: Path) -> Path | None:
+    """Return where a tape lies: in its own place, or written out below a folder.
+
+    Raises:
+        Corrupt: the bytes of a file are not its member's.
+        Incomplete: the bytes of a file are not at hand.
+    """
+    if tape is None:
+        return None
+    if tape.place is not None:
+        return tape.place.absolute()
+    target = folder / "tape"
+    target.mkdir()
+    write_files(tape.members, tape.content, target)
+    return target
+
+
+def tape_state(tape: Tape | None) -> list[tuple[int, int, int]] | None:
+    """Return what changes when a tape in place is written to."""
+    if tape is None or tape.place is None:
+        return None
+    is_file = tape.place.is_file()
+    state = []
+    for path in tape.members:
+        try:
+            s = (tape.place if is_file else tape.place / path).stat()
+        except OSError:
+            state.append((0, 0, 0))
+        else:
+            state.append((s.st_size, s.st_mtime_ns, s.st_ino))
+    return state
