@@ -282,7 +282,7 @@ def test_keys_of_strategy_yaml_are_those_of_the_code() -> None:
 
 # -- the tutorial ---------------------------------------------------------------------------------
 #
-# In a tutorial a `console` block is executed: lines after `$ ` are typed, the others are what comes.
+# A `console` block of a tutorial is executed: what follows `$ ` is typed, the rest is what comes.
 # `…` stands for any text; ids and times are compared by their form only. A block below
 # `<!-- file: NAME -->` is written to that file first.
 
