@@ -18,7 +18,7 @@ from git_bt.files.digests import Digests
 from git_bt.model import EXECUTABLE, REGULAR, Member, Notice, Oid, OnDisk, Source
 
 LINK, SUBMODULE = "120000", "160000"
-LEAVES = "leaves the repository"
+LEAVES = "leads outside"
 NOWHERE = "leads nowhere"
 _MAX_LINKS = 40
 IN_MEMORY = 1 << 22
@@ -67,6 +67,10 @@ class Files(Protocol):
 
     def is_folder(self, path: str) -> bool:
         """Tell whether a path is a folder, the root ("" or ".") included."""
+        ...
+
+    def follow(self, path: str) -> str | None:
+        """Return where a path leads once links are followed, None when they cannot be."""
         ...
 
     def is_tracked(self, path: str) -> bool:
@@ -170,6 +174,11 @@ class View:
         """Tell whether a path is a folder."""
         real, fault = self._follow(path)
         return not fault and (not real or self._has_folder(real))
+
+    def follow(self, path: str) -> str | None:
+        """Return where a path leads, None when it cannot be followed."""
+        real, fault = self._follow(path)
+        return None if fault else real
 
     def load(self, paths: Iterable[str]) -> None:
         """Read several files at once."""

@@ -1,0 +1,131 @@
+"""The list of files in a strategy.yaml: names and patterns made into files of a view."""
+
+import posixpath
+import re
+
+from git_bt.capture.spec import NAME
+from git_bt.files import LEAVES, Files
+from git_bt.model import Notice
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+def leaves(path: str) -> bool:
+    """Tell whether a path in its short form leads out of what it is relative to."""
+    return path.startswith(("/", "../")) or path == ".."
+
+
+def listed_files(
+    files: Files, items: tuple[str, ...] | None, folder: str, root: str
+) -> tuple[list[str] | None, list[Notice]]:
+    """Return the files of a list from the top, and what is wrong with some of its items.
+
+    Args:
+        files: the view that they are looked up in.
+        items: the list as it is written; None gives None.
+        folder: where the list lies, from the top.
+        root: the project root, from the top.
+    """
+    if items is None:
+        return None, []
+    found: list[str] = []
+    notices: list[Notice] = []
+    for item in items:
+        full = posixpath.normpath(posixpath.join(folder, item))
+        outside = leaves(full) or (root and not full.startswith(root + "/"))
+        if outside:
+            notices.append(_notice("path_escapes_root", item, "lies outside the project root"))
+            continue
+        matched = _matches(files, full)
+        for path in matched:
+            fault = link_fault(files, path, root)
+            if fault is not None:
+                notices.append(fault)
+            if not _is_broken(files, path):
+                found.append(path)
+        if not matched:
+            kind, what = "listed_file_missing", "is listed, but not there"
+            if files.is_folder(full):
+                kind, what = "listed_path_is_directory", "is a folder: list files, or folder/**"
+            notices.append(_notice(kind, item, what))
+    return found, notices
+
+
+def _notice(kind: str, path: str, what: str) -> Notice:
+    return Notice(kind=kind, message=f"{path} {what}", path=path)
+
+
+def _is_broken(files: Files, path: str) -> bool:
+    entry = files.find(path)
+    return entry is None or entry.fault is not None
+
+
+def link_fault(files: Files, path: str, root: str) -> Notice | None:
+    """Return what is to be said of a link: it leads nowhere, or out of the project root."""
+    entry = files.find(path)
+    if entry is None or not entry.link:
+        return None
+    if entry.fault == LEAVES:
+        return _notice("file_outside_root", path, "is a link that leads outside")
+    if entry.fault is not None:
+        return _notice("listed_file_missing", path, f"is a link that {entry.fault}")
+    if root and not entry.real.startswith(root + "/"):
+        return _notice(
+            "file_outside_root", path, f"is a link to {entry.real}; its content is taken"
+        )
+    return None
+
+
+def _matches(files: Files, pattern: str) -> list[str]:
+    """Return the file of that name, else what the pattern matches."""
+    if files.find(pattern) is not None:
+        return [pattern]
+    special = _GLOB.search(pattern)
+    if special is None:
+        return []
+    folder = pattern[: special.start()].rpartition("/")[0]
+    wanted = compile_glob(pattern)
+    return [path for path in files.paths(folder) if wanted.fullmatch(path) and _is_wanted(path)]
+
+
+def _is_wanted(path: str) -> bool:
+    """Tell whether a pattern may match a file: never byte code, never strategy.yaml itself."""
+    name = posixpath.basename(path)
+    return name != NAME and not name.endswith((".pyc", ".pyo")) and "__pycache__/" not in path
+
+
+def compile_glob(pattern: str) -> re.Pattern[str]:
+    """Return a pattern as a regular expression over paths.
+
+    `*` and `?` stay within a name, `**` is any number of folders, and no wildcard matches a name
+    that starts with a dot unless the pattern writes the dot.
+    """
+    parts = pattern.split("/")
+    pieces = []
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        if part == "**":
+            pieces.append(r"(?:[^/.][^/]*/)*" + (r"[^/.][^/]*" if last else ""))
+        else:
+            pieces.append(_compile_name(part) + ("" if last else "/"))
+    return re.compile("".join(pieces))
+
+
+def _compile_name(part: str) -> str:
+    if not _GLOB.search(part):
+        return re.escape(part)
+    tokens = re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", part)
+    plain = "".join(_token(token) for token in tokens if token)
+    return plain if part.startswith(".") else r"(?!\.)" + plain
+
+
+def _token(token: str) -> str:
+    if token[0] == "*":
+        return "[^/]*"
+    if token[0] == "?":
+        return "[^/]"
+    if token[0] == "[" and len(token) > 2:
+        inner = token[1:-1].replace("\\", r"\\").replace("[", r"\[")
+        inner = "^/" + inner[1:] if inner.startswith("!") else inner.replace("^", r"\^", 1)
+        return f"[{inner}]"
+    return re.escape(token)
