@@ -77,6 +77,7 @@ def build_bundle(
     ):
         members |= {prefix + path: member for path, member in some.items()}
         sources |= {prefix + path: found[path] for path in some if path in found}
+    check_paths(members)  # before an id is computed of them
     manifest = Manifest(
         engine=engine,
         inputs=inputs_id(
