@@ -315,6 +315,42 @@ def _config_key(key: str) -> str:
     return f"{section.lower()}.{middle}{dot}{name.lower()}"
 
 
+def diff_folders(where: Path, a: str, b: str) -> str:
+    """Return git's unified diff of two folders; no repository is needed.
+
+    Args:
+        where: the folder that both lie in.
+        a: name of the one; the diff shows it.
+        b: name of the other.
+
+    Raises:
+        CannotWork: git failed.
+    """
+    words = [
+        "--no-index",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--no-prefix",
+        "--",
+        a,
+        b,
+    ]
+    with _git_missing():
+        done = subprocess.run(
+            ["git", *SAFE, "diff", *words],
+            cwd=where,
+            env=environment() | {"GIT_CEILING_DIRECTORIES": str(where.parent)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    result = Result(done.returncode, done.stdout, done.stderr)
+    if result.code > 1:  # 1 says that they differ
+        raise failure("diff", result)
+    return result.text
+
+
 # -- GitPython ------------------------------------------------------------------------------------
 
 

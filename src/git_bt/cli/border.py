@@ -44,7 +44,7 @@ class Failure(click.ClickException):
         self.command = ctx.info_name or ""
         self.as_json = bool(ctx.params.get("as_json"))
         self.output: str | None = ctx.params.get("output")
-        self.exit_code = int(error.exit_code)
+        self.exit_code = int(error.exit_code)  # type: ignore[misc]  # click says ClassVar, and reads it so
 
     def show(self, file: Any = None) -> None:
         """Print `error: …` and `hint: …`, and the JSON object where it was asked for."""

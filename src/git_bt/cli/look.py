@@ -42,7 +42,8 @@ def diff_command(
 ) -> None:
     """Show what differs between two bundles.
 
-    Metrics, config, engine, the first differing row, and the code. Ends with 0 when they are equal, 1 when they differ.
+    Metrics, config, engine, the first differing row, and the code. Ends with 0
+    when they are equal, with 1 when they differ.
     """
     from git_bt.commands.diff import diff
 

@@ -71,5 +71,5 @@ def restore_command(
     """
     from git_bt.commands.restore import restore
 
-    report = restore(name, directory, with_tape=with_tape, force=force)
+    report = restore(name, directory, tape=with_tape, force=force)
     answer(report, as_json=as_json, output=output)

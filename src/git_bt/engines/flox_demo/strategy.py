@@ -13,7 +13,7 @@ class EmaCross(lrvx.Strategy):
     def __init__(self, symbols):
         super().__init__(symbols)
         self.fast = self.slow = None
-        self.position = 0
+        self.side = 0
 
     def on_trade(self, ctx, trade):
         """Update both averages, and trade when they cross."""
@@ -23,10 +23,10 @@ class EmaCross(lrvx.Strategy):
         self.fast += FAST * (trade.price - self.fast)
         self.slow += SLOW * (trade.price - self.slow)
         wanted = 1 if self.fast > self.slow else -1
-        if wanted == self.position:
+        if wanted == self.side:
             return
-        size = SIZE * abs(wanted - self.position)
-        self.position = wanted
+        size = SIZE * abs(wanted - self.side)
+        self.side = wanted
         if wanted > 0:
             self.market_buy(size)
         else:

@@ -1,0 +1,75 @@
+"""Show what differs between two bundles."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from git_bt.commands.expected import compare_bundles
+from git_bt.commands.locate import Found, fetch, locate
+from git_bt.commands.measure import metrics_of_bundle
+from git_bt.commands.workspace import Workspace, open_workspace
+from git_bt.model import Bundle
+from git_bt.records import below
+from git_bt.repo import diff_folders
+from git_bt.reports import Change, DiffReport
+
+
+def diff(a: str, b: str, *, all_differences: bool = False, cwd: Path | None = None) -> DiffReport:
+    """Return the differences between two bundles, A as expected and B as actual.
+
+    Args:
+        a: an id, an archive, or a strategy (then its newest bundle).
+        b: likewise.
+        all_differences: list every differing field, not the first.
+        cwd: where the command works.
+    """
+    with open_workspace(cwd, needs_repository=False) as workspace:
+        one, two = (fetch(workspace, locate(workspace, name)) for name in (a, b))
+        left, right = one.bundle.manifest, two.bundle.manifest
+        return DiffReport(
+            a=one.bundle.id,
+            b=two.bundle.id,
+            engine=_changes(
+                {"engine": left.engine.name, "version": left.engine.version},
+                {"engine": right.engine.name, "version": right.engine.version},
+            ),
+            config=_changes(left.config, right.config),
+            environment=_changes(_environment(one), _environment(two)),
+            metrics_a=metrics_of_bundle(one.bundle),
+            metrics_b=metrics_of_bundle(two.bundle),
+            files=_changes(_files(one.bundle), _files(two.bundle)),
+            comparison=compare_bundles(
+                one.bundle, two.bundle, limit=None if all_differences else 1
+            ),
+            code=_code(workspace, one.bundle, two.bundle),
+        )
+
+
+def _changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Change, ...]:
+    return tuple(
+        Change(name=name, a=a.get(name), b=b.get(name))
+        for name in sorted({*a, *b})
+        if a.get(name) != b.get(name)
+    )
+
+
+def _files(bundle: Bundle) -> dict[str, str]:
+    inputs = ("strategy/", "tape/")
+    return {p: m.sha256 for p, m in bundle.manifest.members.items() if p.startswith(inputs)}
+
+
+def _environment(found: Found) -> dict[str, str]:
+    if found.record is None:
+        return {}
+    return {"python": found.record.python, **found.record.packages}
+
+
+def _code(workspace: Workspace, a: Bundle, b: Bundle) -> str:
+    folders = (workspace.scratch / "a", workspace.scratch / "b")
+    for folder, bundle in zip(folders, (a, b), strict=True):
+        folder.mkdir()
+        for path, source in below(bundle.content, "strategy/").items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(source.read())
+    return diff_folders(workspace.scratch, "a", "b")

@@ -1,0 +1,103 @@
+"""What a bundle expects, held against what a run gave; for our bundles and FLOX's alike.
+
+Ours expect every row of every output. An imported FLOX bundle expects what FLOX recorded: fills
+without times, totals, and a trace whose fields are compared where releases agree on them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from git_bt.bundle import output_of
+from git_bt.canonical import decode_table
+from git_bt.compare import compare, compare_values
+from git_bt.errors import Incomplete
+from git_bt.flox_layout import (
+    actual_trace,
+    expected_of,
+    foreign_expected,
+    foreign_trace,
+    is_foreign,
+)
+from git_bt.model import Bundle, Comparison, Output, Table, Tolerances, Verdict
+
+EXACT: Tolerances = {}
+
+
+def compare_with_bundle(
+    bundle: Bundle, output: Output, *, tolerances: Tolerances = EXACT, limit: int | None = 1
+) -> Comparison:
+    """Compare what a bundle expects with what a run gave.
+
+    Args:
+        bundle: ours, or an imported one of FLOX.
+        output: of the run.
+        tolerances: by field; FLOX's bundles are compared exactly.
+        limit: how many differences to show, None for all.
+
+    Raises:
+        Incomplete: the expected output is not at hand.
+        Corrupt: the expected output cannot be read.
+    """
+    if is_foreign(bundle):
+        return _compare_foreign(bundle, output, limit)
+    return compare(
+        _output(bundle),
+        output,
+        tolerances=tolerances,
+        tick_size=bundle.manifest.config.get("tick_size"),
+        limit=limit,
+    )
+
+
+def compare_bundles(a: Bundle, b: Bundle, *, limit: int | None = 1) -> Comparison:
+    """Compare the expected output of two bundles, A as expected and B as actual.
+
+    Raises:
+        Incomplete: an output is not at hand.
+        Corrupt: an output cannot be read.
+    """
+    if is_foreign(a) or is_foreign(b):
+        return compare_values(_summed_up(a), _summed_up(b), limit=limit)
+    return compare_with_bundle(a, _output(b), limit=limit)
+
+
+def _output(bundle: Bundle) -> Output:
+    output = output_of(bundle)
+    if output is None:
+        raise Incomplete(f"bundle {bundle.id[:12]} has no expected output")
+    return output
+
+
+def _summed_up(bundle: Bundle) -> dict[str, Any]:
+    return foreign_expected(bundle) if is_foreign(bundle) else expected_of(_output(bundle))
+
+
+def _compare_foreign(bundle: Bundle, output: Output, limit: int | None) -> Comparison:
+    fills = decode_table(output["fills.csv"], "fills.csv")
+    at = fills.columns.index("ts_ns")
+    times = [int(row[at] or 0) for row in fills.rows]
+    found = compare_values(foreign_expected(bundle), expected_of(output), times=times, limit=limit)
+    trace = foreign_trace(bundle)
+    if trace is None:
+        return found
+    left = None if limit is None else max(0, limit - len(found.differences))
+    more = compare_values(
+        _as_lists(trace), _as_lists(actual_trace(output, trace)), path="trace", limit=left
+    )
+    return _both(found, more)
+
+
+def _as_lists(tables: Mapping[str, Table]) -> dict[str, Sequence[Mapping[str, Any]]]:
+    return {
+        name: [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        for name, table in tables.items()
+    }
+
+
+def _both(one: Comparison, two: Comparison) -> Comparison:
+    agreed = {one.verdict, two.verdict} == {Verdict.REPRODUCED}
+    return Comparison(
+        verdict=Verdict.REPRODUCED if agreed else Verdict.DIVERGED,
+        differences=one.differences + two.differences,
+        more={**one.more, **two.more},
+    )

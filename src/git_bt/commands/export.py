@@ -1,0 +1,48 @@
+"""Write a bundle as a tar."""
+
+import hashlib
+from pathlib import Path
+
+from git_bt.archive import write_archive
+from git_bt.bundle import check_content
+from git_bt.commands.locate import fetch, locate
+from git_bt.commands.tapes import with_tape
+from git_bt.commands.workspace import open_workspace
+from git_bt.flox_layout import flox_entries
+from git_bt.model import Bundle
+from git_bt.reports import ExportReport
+
+
+def export(
+    name: str, *, to: str | None = None, layout: str = "git-bt", cwd: Path | None = None
+) -> ExportReport:
+    """Write a bundle in FLOX's layout; the same bundle gives the same bytes.
+
+    Args:
+        name: an id, an archive, or a strategy (then its newest bundle).
+        to: the file to write; None is `<first 12 digits>.tar` here.
+        layout: `lrvx` leaves the trace where `lrvx bundle validate` does not judge it.
+        cwd: where the command works.
+
+    Raises:
+        Incomplete: a member's bytes are not at hand.
+    """
+    with open_workspace(cwd, needs_repository=False) as workspace:
+        bundle = with_tape(workspace, fetch(workspace, locate(workspace, name)).bundle)
+        check_content(bundle)
+        target = workspace.cwd / (to or f"{bundle.id[:12]}.tar")
+        return write(bundle, target, layout=layout)
+
+
+def write(bundle: Bundle, target: Path, *, layout: str = "git-bt") -> ExportReport:
+    """Write a bundle whose bytes are proved to a file."""
+    write_archive(target, flox_entries(bundle, for_lrvx=layout == "lrvx"))
+    with target.open("rb") as archive:
+        digest = hashlib.file_digest(archive, "sha256").hexdigest()
+    return ExportReport(
+        bundle=bundle.id,
+        path=str(target),
+        sha256=digest,
+        size=target.stat().st_size,
+        layout=layout,
+    )

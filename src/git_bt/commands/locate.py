@@ -1,0 +1,109 @@
+"""From a word that a user typed to the bundle it names.
+
+A word names, in this order: an archive (a file that is no strategy), a bundle of the store by the
+first digits of its id, a strategy by its path (then its newest bundle).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_bt.archive import open_archive
+from git_bt.capture import read_strategy
+from git_bt.commands.workspace import Workspace
+from git_bt.errors import Incomplete, Usage
+from git_bt.flox_layout import read_flox
+from git_bt.model import Bundle, RunRecord, Strategy
+
+_ID = re.compile(r"[0-9a-f]{4,64}")
+_SOURCE = (".py", ".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a word names: exactly one of archive, id and strategy is set."""
+
+    name: str
+    archive: Path | None = None
+    id: str | None = None
+    strategy: Strategy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A bundle, and the newest record of a run that packed it."""
+
+    bundle: Bundle
+    strategy: str | None
+    record: RunRecord | None
+
+
+def locate(workspace: Workspace, name: str) -> Named:
+    """Say what a word names; nothing of an archive is read yet.
+
+    Raises:
+        Usage: it names nothing, or more than one bundle.
+        CannotWork: it names no archive, and there is no repository.
+    """
+    path = workspace.cwd / name
+    if path.is_file() and path.suffix not in _SOURCE:
+        return Named(name=name, archive=path)
+    if path.suffix == ".tar" and not path.exists():
+        raise Usage(f"no such file: {name}")
+    if _ID.fullmatch(name) and not path.exists():
+        return Named(name=name, id=workspace.need_store().resolve(name))
+    workspace.need_store()
+    from_top = workspace.path_from_top(name)
+    return Named(name=name, strategy=read_strategy(workspace.files(), from_top))
+
+
+def fetch(workspace: Workspace, named: Named) -> Found:
+    """Return the bundle that was named; of a strategy, its baseline.
+
+    Raises:
+        Corrupt: its bytes are not what they should be.
+        Incomplete: the strategy has no bundle yet.
+    """
+    if named.archive is not None:
+        place = workspace.scratch / f"archive-{abs(hash(named.archive)):x}"
+        bundle = read_flox(open_archive(named.archive, place))
+        return Found(bundle=bundle, strategy=bundle.manifest.entry_point, record=None)
+    if named.id is not None:
+        return by_id(workspace, named.id)
+    assert named.strategy is not None
+    return baseline(workspace, named.strategy.name)
+
+
+def by_id(workspace: Workspace, bundle_id: str) -> Found:
+    """Return a bundle of the store by its whole id."""
+    store = workspace.need_store()
+    bundle = store.bundle(bundle_id)
+    record = newest(run for _, run in store.runs_of(bundle=bundle_id))
+    return Found(
+        bundle=bundle,
+        strategy=record.strategy if record else bundle.manifest.entry_point,
+        record=record,
+    )
+
+
+def baseline(workspace: Workspace, strategy: str) -> Found:
+    """Return the bundle that a strategy is judged against: the newest that was packed of it.
+
+    Raises:
+        Incomplete: none was packed.
+    """
+    store = workspace.need_store()
+    record = newest(
+        run for _, run in store.runs() if run.strategy == strategy and run.kind == "pack"
+    )
+    if record is None:
+        raise Incomplete(
+            f"{strategy} has no bundle to be judged against", hint=f"git bt pack {strategy}"
+        )
+    return Found(bundle=store.bundle(record.bundle), strategy=strategy, record=record)
+
+
+def newest(records: Iterable[RunRecord]) -> RunRecord | None:
+    """Return the newest of some run records; of equal times, the same one everywhere."""
+    return max(records, key=lambda run: (run.when_ns, run.bundle), default=None)

@@ -1,0 +1,131 @@
+"""From a strategy, or from a bundle, to a job for a child process.
+
+What is decided here is the same for pack, validate and replay: the adapter, the complete config
+and the interpreter. No expected output goes into a job.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from git_bt.bundle import snapshot_of, strategy_content, tape_of
+from git_bt.capture import capture, read_tape
+from git_bt.commands.workspace import Workspace
+from git_bt.errors import Corrupt, Usage
+from git_bt.interpreters import Adapter, Interpreter, Wanted, find_interpreter, load_adapter
+from git_bt.model import Bundle, Captured, Strategy, Tape
+from git_bt.runner import Job
+
+DEFAULT_ENGINE = "flox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What the user grants one run: an interpreter (None: look for one) and seconds."""
+
+    python: str | None = None
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What runs a strategy, and its config with every default filled in."""
+
+    adapter: Adapter
+    interpreter: Interpreter
+    config: Mapping[str, Any]
+
+
+def engine_of_strategy(workspace: Workspace, strategy: Strategy, grant: Grant) -> Engine:
+    """Return what runs a strategy of the work tree.
+
+    Raises:
+        Usage: unknown engine, or a config that the engine does not take.
+        Incomplete: no interpreter has the engine.
+    """
+    adapter = load_adapter(strategy.engine or DEFAULT_ENGINE)
+    try:
+        config = adapter.complete(strategy.config)
+    except ValueError as e:
+        raise Usage(f"{strategy.name}: {e}") from e
+    root = workspace.top / strategy.root
+    return Engine(
+        adapter=adapter,
+        interpreter=_interpreter(workspace, adapter, grant, root, strategy.python),
+        config=config,
+    )
+
+
+def engine_of_bundle(workspace: Workspace, bundle: Bundle, grant: Grant) -> Engine:
+    """Return what runs a bundle's own code; `python:` of a bundle from elsewhere is not followed.
+
+    Raises:
+        Corrupt: the config is not one that the engine takes.
+        Incomplete: the engine is unknown here, or no interpreter has it.
+    """
+    adapter = load_adapter(bundle.manifest.engine.name)
+    try:
+        config = adapter.complete(bundle.manifest.config)
+    except ValueError as e:
+        raise Corrupt(f"config.json: {e}") from e
+    return Engine(
+        adapter=adapter,
+        interpreter=_interpreter(workspace, adapter, grant, workspace.top, None),
+        config=config,
+    )
+
+
+def _interpreter(
+    workspace: Workspace, adapter: Adapter, grant: Grant, root: Path, declared: str | None
+) -> Interpreter:
+    wanted = Wanted(
+        option=grant.python,
+        declared=declared,
+        configured=workspace.config("bt.python"),
+        project_root=root,
+        cache=workspace.cache,
+    )
+    return find_interpreter(adapter, wanted)
+
+
+def job_of_strategy(
+    workspace: Workspace, strategy: Strategy, engine: Engine, grant: Grant
+) -> tuple[Job, Captured, Tape]:
+    """Capture a strategy and its tape from the work tree, and return the job with both.
+
+    Raises:
+        Usage: no tape is named, or a file cannot be captured.
+        Incomplete: the tape is not there.
+    """
+    if strategy.tape is None:
+        raise Usage(
+            f"{strategy.name} names no tape", hint="add --tape PATH, or tape: to strategy.yaml"
+        )
+    files = workspace.files()
+    captured = capture(files, strategy)
+    tape = read_tape(files, strategy, top=workspace.top, cwd=workspace.cwd)
+    job = Job(
+        members=captured.snapshot.files,
+        content=captured.content,
+        entry_point=captured.snapshot.entry_point,
+        tape=tape,
+        config=engine.config,
+        work_tree=workspace.top,
+        root=strategy.root,
+        timeout_s=grant.timeout_s,
+    )
+    return job, captured, tape
+
+
+def job_of_bundle(workspace: Workspace, bundle: Bundle, engine: Engine, grant: Grant) -> Job:
+    """Return the job of a bundle whose bytes are proved."""
+    return Job(
+        members=snapshot_of(bundle).files,
+        content=strategy_content(bundle),
+        entry_point=bundle.manifest.entry_point,
+        tape=tape_of(bundle),
+        config=engine.config,
+        work_tree=None if workspace.repo is None else workspace.repo.top,
+        timeout_s=grant.timeout_s,
+    )

@@ -1,0 +1,56 @@
+"""The record of one run, as every command writes it."""
+
+import time
+
+from git_bt.canonical import environment_id
+from git_bt.commands.workspace import Workspace
+from git_bt.model import Bundle, Environment, RunRecord, Tolerances, Verdict
+
+ISOLATION = "process"
+
+
+def run_record(
+    workspace: Workspace,
+    bundle: Bundle,
+    environment: Environment,
+    *,
+    strategy: str,
+    kind: str,
+    verdict: Verdict,
+    elapsed_s: float,
+    runs: int,
+    compare: Tolerances,
+) -> RunRecord:
+    """Return the record of a run that ends now.
+
+    Args:
+        workspace: says who runs it.
+        bundle: what was run.
+        environment: what it ran on.
+        strategy: name of the strategy.
+        kind: the command: pack or validate.
+        verdict: what was found.
+        elapsed_s: of the longest run.
+        runs: how many there were.
+        compare: the tolerances that were declared.
+    """
+    return RunRecord(
+        bundle=bundle.id,
+        inputs=bundle.manifest.inputs,
+        environment=environment_id(
+            environment.python, environment.engine.version, environment.packages
+        ),
+        strategy=strategy,
+        verdict=verdict,
+        kind=kind,
+        when_ns=time.time_ns(),
+        elapsed_ms=round(1000 * elapsed_s),
+        runs=runs,
+        isolation=ISOLATION,
+        engine=environment.engine,
+        python=environment.python,
+        platform=environment.platform,
+        packages=environment.packages,
+        author=workspace.author(),
+        compare=compare,
+    )

@@ -1,0 +1,244 @@
+"""Run bundles and strategies again, and say whether they give what was recorded."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from git_bt.bundle import check_content
+from git_bt.capture import find_strategies, read_strategy
+from git_bt.commands.expected import compare_with_bundle
+from git_bt.commands.locate import Found, Named, baseline, fetch, locate
+from git_bt.commands.plan import (
+    Engine,
+    Grant,
+    engine_of_bundle,
+    engine_of_strategy,
+    job_of_bundle,
+    job_of_strategy,
+)
+from git_bt.commands.recording import run_record
+from git_bt.commands.tapes import with_tape
+from git_bt.commands.workspace import Step, Workspace, open_workspace
+from git_bt.compare import compare, environment_changes
+from git_bt.errors import BtError, Corrupt, Incomplete, Usage
+from git_bt.model import Outcome, Strategy, Tolerances, Validation, Verdict
+from git_bt.reports import ValidateReport
+from git_bt.runner import Child, Job, start
+
+
+def validate(
+    names: Sequence[str] = (),
+    *,
+    jobs: int | None = None,
+    record: bool = False,
+    all_differences: bool = False,
+    python: str | None = None,
+    timeout_s: float = 600.0,
+    step: Step,
+    cwd: Path | None = None,
+) -> ValidateReport:
+    """Judge bundles, archives and strategies; without names, every strategy of the work tree.
+
+    Args:
+        names: ids, archives, or strategies (run as the work tree holds them).
+        jobs: how many at once; None is one a core.
+        record: store a run record of each verdict.
+        all_differences: list every difference, not the first.
+        python: interpreter to run the engine with.
+        timeout_s: seconds one run may take.
+        step: told what is being done.
+        cwd: where the command works.
+
+    Raises:
+        Usage: a name means nothing; then nothing is run.
+        CannotWork: no repository, and a name that needs one.
+    """
+    with open_workspace(cwd, needs_repository=not names) as workspace:
+        targets = [locate(workspace, name) for name in names] or _all(workspace)
+        judge = _Judge(
+            workspace=workspace,
+            grant=Grant(python=python, timeout_s=timeout_s),
+            limit=None if all_differences else 1,
+            record=record,
+            step=step,
+            live=[],
+        )
+        return ValidateReport(bundles=judge.all(targets, jobs or os.cpu_count() or 1))
+
+
+def _all(workspace: Workspace) -> list[Named]:
+    """Return every strategy that has something to run."""
+    files = workspace.files()
+    found = [read_strategy(files, name) for name in find_strategies(files)]
+    return [Named(name=s.name, strategy=s) for s in found if s.engine or s.tape]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What every judgement of one command shares; `live` are the children that run now."""
+
+    workspace: Workspace
+    grant: Grant
+    limit: int | None
+    record: bool
+    step: Step
+    live: list[Child]
+
+    def all(self, targets: Sequence[Named], jobs: int) -> tuple[Validation, ...]:
+        """Judge all, several at once; the order is that of the targets."""
+        if jobs == 1 or len(targets) == 1:
+            return tuple(self.one(target) for target in targets)
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
+            futures = [pool.submit(self.one, target) for target in targets]
+            try:
+                return tuple(future.result() for future in futures)
+            except BaseException:
+                # Ctrl-C reaches this thread only: end the others' children, start no more.
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in list(self.live):
+                    child.close()
+                raise
+
+    def one(self, target: Named) -> Validation:
+        """Judge one; what is wrong with it becomes its verdict."""
+        started = time.monotonic()
+        self.step(f"validating {target.name}")
+        try:
+            found = self._judge(target)
+        except Corrupt as e:
+            found = _unjudged(target, Verdict.CORRUPT, e)
+        except (Incomplete, Usage) as e:
+            found = _unjudged(target, Verdict.INCOMPLETE, e)
+        return replace(found, elapsed_s=time.monotonic() - started)
+
+    def _judge(self, target: Named) -> Validation:
+        if target.strategy is not None:
+            return self._strategy(target, target.strategy)
+        found = fetch(self.workspace, target)
+        bundle = with_tape(self.workspace, found.bundle)
+        engine = engine_of_bundle(self.workspace, bundle, self.grant)
+        with self._child(engine) as child:
+            check_content(bundle)
+            job = job_of_bundle(self.workspace, bundle, engine, self.grant)
+            outcome = child.run(job)
+        tolerances = found.record.compare if found.record else {}
+        return self._verdict(target, found, engine, job, outcome, tolerances)
+
+    def _strategy(self, target: Named, strategy: Strategy) -> Validation:
+        found = baseline(self.workspace, strategy.name)
+        engine = engine_of_strategy(self.workspace, strategy, self.grant)
+        with self._child(engine) as child:
+            check_content(found.bundle)
+            job, captured, _ = job_of_strategy(self.workspace, strategy, engine, self.grant)
+            outcome = child.run(job)
+        judged = self._verdict(target, found, engine, job, outcome, strategy.compare)
+        return replace(judged, notices=(*strategy.notices, *captured.notices))
+
+    @contextmanager
+    def _child(self, engine: Engine, *, variation: int = 0) -> Iterator[Child]:
+        with start(engine.interpreter, engine.adapter, variation=variation) as child:
+            self.live.append(child)
+            try:
+                yield child
+            finally:
+                self.live.remove(child)
+
+    def _verdict(
+        self,
+        target: Named,
+        found: Found,
+        engine: Engine,
+        job: Job,
+        outcome: Outcome,
+        tolerances: Tolerances,
+    ) -> Validation:
+        here = outcome.environment
+        judged = Validation(
+            name=target.name,
+            bundle=found.bundle.id,
+            strategy=found.strategy,
+            verdict=Verdict.REPRODUCED,
+            engine=here.engine if here else engine.interpreter.engine,
+            environment=environment_changes(found.record, here) if found.record and here else (),
+        )
+        if outcome.output is None:
+            assert outcome.failure is not None
+            failure = outcome.failure
+            judged = replace(
+                judged,
+                verdict=failure.verdict,
+                message=failure.message,
+                hint=failure.hint,
+                tail=failure.tail,
+            )
+        else:
+            comparison = compare_with_bundle(
+                found.bundle, outcome.output, tolerances=tolerances, limit=self.limit
+            )
+            judged = replace(
+                judged,
+                verdict=comparison.verdict,
+                differences=comparison.differences,
+                more=comparison.more,
+            )
+            if comparison.verdict is Verdict.DIVERGED:
+                judged = self._against_itself(judged, engine, job, outcome)
+        if self.record:
+            self._store(found, judged, outcome, tolerances)
+        return judged
+
+    def _against_itself(
+        self, judged: Validation, engine: Engine, job: Job, outcome: Outcome
+    ) -> Validation:
+        """Run once more, varied: what differs from itself has not diverged, it never held still."""
+        self.step(f"{judged.name} differs; running it once more")
+        with self._child(engine, variation=1) as child:
+            again = child.run(job)
+        if again.output is None:
+            return judged
+        comparison = compare(outcome.output or {}, again.output, limit=self.limit)
+        if comparison.verdict is Verdict.REPRODUCED:
+            return judged
+        return replace(
+            judged,
+            verdict=Verdict.NONDETERMINISTIC,
+            differences=comparison.differences,
+            more=comparison.more,
+            message="two runs here differ from each other",
+            hint="seed random numbers, take time from the tape, and do not iterate over sets",
+        )
+
+    def _store(
+        self, found: Found, judged: Validation, outcome: Outcome, tolerances: Tolerances
+    ) -> None:
+        here = outcome.environment
+        if here is None:
+            return  # it never ran, so there is no run to record
+        run = run_record(
+            self.workspace,
+            found.bundle,
+            here,
+            strategy=found.strategy or found.bundle.manifest.entry_point,
+            kind="validate",
+            verdict=judged.verdict,
+            elapsed_s=outcome.elapsed_s,
+            runs=1,
+            compare=tolerances,
+        )
+        self.workspace.need_store().save(bundles=(found.bundle,), runs=(run,))
+
+
+def _unjudged(target: Named, verdict: Verdict, error: BtError) -> Validation:
+    return Validation(
+        name=target.name,
+        bundle=target.id,
+        strategy=target.strategy.name if target.strategy else None,
+        verdict=verdict,
+        message=error.message,
+        hint=error.hint,
+    )

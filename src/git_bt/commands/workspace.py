@@ -1,0 +1,119 @@
+"""What a command works on: where it was called, the repository there, its store, its files.
+
+The repository is looked for once; `.tar` files can be judged without one. The scratch folder is
+removed when the command ends, also after Ctrl-C and SIGTERM.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_bt.errors import CannotWork, Usage
+from git_bt.files import Files, folder_files, work_tree_files
+from git_bt.objects import Objects
+from git_bt.repo import Repo
+from git_bt.store import Store
+
+Step = Callable[[str], None]
+"""Says what is being done, to somebody who waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The surroundings of one command."""
+
+    cwd: Path
+    scratch: Path
+    repo: Repo | None
+    store: Store | None
+    objects: Objects | None
+
+    def need_store(self) -> Store:
+        """Return the store.
+
+        Raises:
+            CannotWork: there is no repository here.
+        """
+        if self.store is None:
+            raise CannotWork(f"no git repository at {self.cwd}", hint="git init")
+        return self.store
+
+    def files(self) -> Files:
+        """Return the work tree as a view, or the current folder where there is none."""
+        if self.repo is None or self.objects is None or self.repo.top is None:
+            return folder_files(self.cwd)
+        return work_tree_files(self.repo, self.objects)
+
+    @property
+    def top(self) -> Path:
+        """The folder that names of strategies are relative to."""
+        return self.repo.top if self.repo is not None and self.repo.top else self.cwd
+
+    def path_from_top(self, argument: str) -> str:
+        """Return a path that a user typed, relative to the top, `.` for the top itself.
+
+        Raises:
+            Usage: it lies outside the repository.
+        """
+        place = self.place_of(argument)
+        if Path(place).is_absolute():
+            raise Usage(f"{argument} is outside the repository at {self.top}")
+        return place
+
+    def place_of(self, argument: str) -> str:
+        """Return a path that a user typed: from the top when it is inside, absolute otherwise."""
+        path = Path(os.path.normpath(self.cwd / Path(argument).expanduser()))
+        for top in (self.top, self.top.resolve()):
+            if path.is_relative_to(top):
+                return path.relative_to(top).as_posix()
+        return str(path)
+
+    def config(self, key: str) -> str | None:
+        """Return a value of git's configuration, None without a repository."""
+        return None if self.repo is None else self.repo.config(key)
+
+    @property
+    def cache(self) -> Path | None:
+        """Where caches lie, None without a repository."""
+        return None if self.repo is None else self.repo.cache_dir
+
+    def author(self) -> str:
+        """Return who works here."""
+        return "unknown" if self.repo is None else self.repo.author()
+
+
+@contextmanager
+def open_workspace(
+    cwd: Path | None = None, *, needs_repository: bool = True
+) -> Iterator[Workspace]:
+    """Open the surroundings of a command, and close them.
+
+    Args:
+        cwd: where the command works; None is the current directory.
+        needs_repository: False: go on without one.
+
+    Raises:
+        CannotWork: no repository where one is needed.
+    """
+    repo = _repository(cwd, needs_repository=needs_repository)
+    with tempfile.TemporaryDirectory(
+        prefix=f"git-bt-{os.getpid()}-", ignore_cleanup_errors=True
+    ) as scratch:
+        here = (cwd or Path.cwd()).absolute()
+        if repo is None:
+            yield Workspace(here, Path(scratch), None, None, None)
+            return
+        with Objects(repo) as objects:
+            yield Workspace(here, Path(scratch), repo, Store(repo, objects), objects)
+
+
+def _repository(cwd: Path | None, *, needs_repository: bool) -> Repo | None:
+    try:
+        return Repo.find(cwd)
+    except CannotWork:
+        if needs_repository:
+            raise
+        return None
