@@ -189,6 +189,29 @@ def test_malformed_bytes_are_corrupt_and_the_line_is_the_files() -> None:
         compare(good, bad)
 
 
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: b"",
+        lambda data: data[:-1],
+        lambda data: data.partition(b"\n")[0],
+        lambda data: data.replace(b"seq", b"row"),
+        lambda data: data.replace(b"buy", b'"buy"'),
+        lambda data: data.replace(b"buy", b'"buy'),
+        lambda data: data.replace(b"2.0", b"2"),
+        lambda data: data + b"\n",
+    ],
+)
+def test_a_table_that_is_not_canonical_is_corrupt(spoil: Any, *, swap: bool) -> None:
+    """Whichever side it is on."""
+    good = fills(1.0, 2.0)
+    pair = (good, {"fills.csv": spoil(good["fills.csv"])})
+
+    with pytest.raises(Corrupt, match=r"fills\.csv"):
+        compare(*(pair[::-1] if swap else pair))
+
+
 def test_json_spelled_otherwise_is_a_difference() -> None:
     """Other bytes are another bundle id, so they are never called reproduced."""
     found = compare({"summary.json": b'{"a":1}\n'}, {"summary.json": b'{"a": 1}\n'})

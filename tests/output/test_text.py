@@ -80,12 +80,13 @@ def test_a_divergence_reads_as_promised() -> None:
 def test_differences_beyond_ten_are_counted_unless_all_are_asked_for() -> None:
     """What is not shown is in the count, by field."""
     many = tuple(dataclasses.replace(PRICE, path=f"fills[{i}].price") for i in range(25))
-    report = of(differences=many, more={"orders.price": 1})
+    gone = dataclasses.replace(PRICE, path="fills[25]", detail="row is missing")
+    report = of(differences=(*many, gone), more={"orders.price": 1})
 
     some, every = text(report), text(report, all_differences=True)
 
-    assert (some.count(": expected"), every.count(": expected")) == (10, 25)
-    assert "16 more: 15 in fills.price, 1 in orders.price" in some
+    assert (some.count(": expected"), every.count(": expected")) == (10, 26)
+    assert "17 more: 15 in fills.price, 1 in orders.price, 1 in fills.rows" in some
     assert "git bt validate --all-differences strategies/ema" in some
     assert "--all-differences" not in every
 

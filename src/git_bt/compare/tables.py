@@ -15,7 +15,7 @@ def in_table(
 ) -> Iterator[Found]:
     """Yield the differing cells of two tables; only lines that differ are decoded."""
     lines = _records(expected), _records(actual)
-    count_e, count_a = len(lines[0]) - 2, len(lines[1]) - 2
+    count_e, count_a = (max(0, len(found) - 2) for found in lines)
     common = min(count_e, count_a)
     pairs = zip(islice(lines[0], 1, common + 1), islice(lines[1], 1, common + 1), strict=True)
     rows = [i for i, (e, a) in enumerate(pairs) if e != a]
@@ -45,13 +45,15 @@ def _records(data: bytes) -> list[bytes]:
     if b'"' not in data:
         return lines
     records: list[bytes] = []
-    unclosed: list[bytes] = []
+    pieces: list[bytes] = []
+    quotes = 0
     for line in lines:
-        unclosed.append(line)
-        if sum(part.count(b'"') for part in unclosed) % 2 == 0:
-            records.append(b"\n".join(unclosed))
-            unclosed = []
-    return [*records, b"\n".join(unclosed)] if unclosed else records
+        pieces.append(line)
+        quotes += line.count(b'"')
+        if quotes % 2 == 0:  # a quote inside a quoted field is doubled
+            records.append(b"\n".join(pieces))
+            pieces = []
+    return [*records, b"\n".join(pieces)] if pieces else records
 
 
 def _decode(

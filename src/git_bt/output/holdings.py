@@ -6,7 +6,7 @@ from git_bt.model import Metrics
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns
-from git_bt.output.verdicts import differences, explained, metric_rows, wrapped
+from git_bt.output.verdicts import differences, explained, has_hidden, metric_rows, wrapped
 from git_bt.reports import (
     BundleRow,
     Change,
@@ -137,6 +137,8 @@ def diff(report: DiffReport, style: Style) -> list[str]:
     found = d.comparison
     if found.differences or found.more:
         lines += ["", style.bold("output"), *differences(found.differences, found.more, style, 2)]
+        if has_hidden(found.differences, found.more, style):
+            lines.append(f"  to see each: git bt diff --all-differences {a} {b}")
     elif d.metrics_a and d.metrics_b:
         lines += ["", style.bold("output"), "  identical"]
     if d.code:

@@ -1,5 +1,6 @@
 """Answers that judge: pack, validate, replay, demo; and differences, wherever they are shown."""
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,12 +32,17 @@ def differences(
     shown = found if style.all_differences else found[:SHOWN]
     longest = 10_000 if style.all_differences else 60
     hidden = Counter(more)
-    hidden.update(_field(d.path) for d in found[len(shown) :])
+    hidden.update(_field(d) for d in found[len(shown) :])
     lines = [pad + difference(d, style, longest) for d in shown]
     if hidden:
         fields = ", ".join(f"{n} in {words.plain(f)}" for f, n in hidden.most_common())
         lines += wrapped(f"{hidden.total()} more: {fields}", style.width, indent)
     return lines
+
+
+def has_hidden(found: Sequence[Difference], more: Mapping[str, int], style: Style) -> bool:
+    """Tell whether there are differences that are only counted."""
+    return bool(more) or (len(found) > SHOWN and not style.all_differences)
 
 
 def difference(found: Difference, style: Style, longest: int = 60) -> str:
@@ -51,9 +57,10 @@ def difference(found: Difference, style: Style, longest: int = 60) -> str:
     return text + (f", {words.plain(found.detail)}" if found.detail else "")
 
 
-def _field(path: str) -> str:
-    head, bracket, rest = path.partition("[")
-    return head + rest.partition("]")[2] if bracket else head
+def _field(found: Difference) -> str:
+    """Return the name that `more` counts a difference by: its path without indexes."""
+    field = re.sub(r"\[\d+\]", "", found.path)
+    return f"{field}.rows" if found.detail.startswith("row is ") else field
 
 
 def wrapped(text: str, width: int, indent: int, hang: int = 2) -> list[str]:
@@ -199,8 +206,7 @@ def _took(v: Validation) -> str:
 
 def _next(v: Validation, style: Style) -> str | None:
     """Return what to type after a divergence that is not shown wholly."""
-    hidden = bool(v.more) or len(v.differences) > SHOWN
-    if style.all_differences or not hidden:
+    if not has_hidden(v.differences, v.more, style):
         return None
     return f"to see each: git bt validate --all-differences {shlex.quote(v.name)}"
 
