@@ -318,9 +318,10 @@ def steps(page: str) -> list[Step]:
 
 
 def shape(text: str) -> str:
-    """Text with ids and times by their form, and without blanks at the ends of lines."""
+    """Text with ids, times and versions by their form, and without blanks at the ends of lines."""
     text = re.sub(r"\b[0-9a-f]{12,64}\b", "<id>", text)
     text = re.sub(r"\b\d+(\.\d+)? (ms|s)\b", "<time>", text)
+    text = re.sub(r"\bflox \d+\.\d+\.\d+\b", "flox <version>", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
