@@ -5,6 +5,7 @@ first digits of its id, a strategy by its path (then its newest bundle).
 """
 
 import re
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def fetch(workspace: Workspace, named: Named) -> Found:
         Incomplete: the strategy has no bundle yet.
     """
     if named.archive is not None:
-        place = workspace.scratch / f"archive-{abs(hash(named.archive)):x}"
+        place = Path(tempfile.mkdtemp(dir=workspace.scratch))
         bundle = read_flox(open_archive(named.archive, place))
         return Found(bundle=bundle, strategy=bundle.manifest.entry_point, record=None)
     if named.id is not None:

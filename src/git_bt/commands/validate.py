@@ -23,7 +23,7 @@ from git_bt.commands.recording import run_record
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.compare import compare, environment_changes
-from git_bt.errors import BtError, Corrupt, Incomplete, Usage
+from git_bt.errors import BtError, CannotWork, Corrupt, Incomplete, Usage
 from git_bt.model import Outcome, Strategy, Tolerances, Validation, Verdict
 from git_bt.reports import ValidateReport
 from git_bt.runner import Child, Job, start
@@ -90,11 +90,11 @@ class _Judge:
     def all(self, targets: Sequence[Named], jobs: int) -> tuple[Validation, ...]:
         """Judge all, several at once; the order is that of the targets."""
         if jobs == 1 or len(targets) == 1:
-            return tuple(self.one(target) for target in targets)
+            return tuple(self.one(target, alone=len(targets) == 1) for target in targets)
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=jobs) as pool:
-            futures = [pool.submit(self.one, target) for target in targets]
+            futures = [pool.submit(self.one, target, alone=False) for target in targets]
             try:
                 return tuple(future.result() for future in futures)
             except BaseException:
@@ -104,15 +104,17 @@ class _Judge:
                     child.close()
                 raise
 
-    def one(self, target: Named) -> Validation:
-        """Judge one; what is wrong with it becomes its verdict."""
+    def one(self, target: Named, *, alone: bool) -> Validation:
+        """Judge one; what is wrong with it becomes its verdict, and does not hide the others."""
         started = time.monotonic()
         self.step(f"validating {target.name}")
         try:
             found = self._judge(target)
         except Corrupt as e:
             found = _unjudged(target, Verdict.CORRUPT, e)
-        except (Incomplete, Usage) as e:
+        except (Incomplete, Usage, CannotWork) as e:
+            if alone and isinstance(e, CannotWork):
+                raise
             found = _unjudged(target, Verdict.INCOMPLETE, e)
         return replace(found, elapsed_s=time.monotonic() - started)
 
@@ -239,6 +241,6 @@ def _unjudged(target: Named, verdict: Verdict, error: BtError) -> Validation:
         bundle=target.id,
         strategy=target.strategy.name if target.strategy else None,
         verdict=verdict,
-        message=error.message,
+        message=error.message.removeprefix(f"{target.archive}: "),
         hint=error.hint,
     )
