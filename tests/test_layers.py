@@ -33,8 +33,9 @@ ROOMS: dict[str, set[str]] = {
     "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
     "commands": BASE
     | {
-        "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle", "archive",
-        "flox_layout", "compare", "metrics", "store", "fsck", "reports", "engines", "commands",
+        "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle",
+        "archive", "flox_layout", "compare", "metrics", "store", "fsck", "reports", "engines",
+        "commands",
     },
     "output": {"errors", "model", "reports", "output"},
     "cli": {"errors", "model", "reports", "commands", "output", "cli"},
