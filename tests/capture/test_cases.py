@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import CASES, GitRepo, make_repo
 
+from conftest import CASES, GitRepo, make_repo
 from git_bt.capture import capture, read_strategy
 from git_bt.errors import Usage
 from git_bt.files import Files, commit_files, folder_files, index_files, work_tree_files
