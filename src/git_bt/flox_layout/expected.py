@@ -66,31 +66,43 @@ def symbol_ids(summary: Mapping[str, Any]) -> dict[str, int]:
 def read_expected(data: bytes) -> dict[str, Any]:
     """Read the expected_output.json of a bundle and check that it agrees with itself.
 
+    What is returned compares with `expected_of`: prices and quantities are floats, and the total is
+    the plain sum, whichever Python had summed up.
+
     Raises:
         Corrupt: not strict JSON, a key missing or unknown, of the wrong type, or totals that do not
             follow from the fills.
     """
     value = decode_json(data, EXPECTED)
     _check_keys(value, KEYS, EXPECTED)
-    fills = value["fills"]
-    if not isinstance(fills, list):
+    if not isinstance(value["fills"], list):
         raise Corrupt(f"{EXPECTED}: 'fills' must be a list")
-    for row, fill in enumerate(fills):
-        what = f"{EXPECTED}: fills[{row}]"
-        _check_keys(fill, FILL_KEYS, what)
-        whole(fill, "symbol", what)
-        number(fill, "price", what)
-        number(fill, "quantity", what)
-        if fill["side"] not in ("buy", "sell"):
-            raise Corrupt(f"{what}: 'side' must be buy or sell")
-    whole(value, "trade_count", EXPECTED)
+    fills = [_read_fill(fill, row) for row, fill in enumerate(value["fills"])]
     if whole(value, "fill_count", EXPECTED) != len(fills):
         raise Corrupt(f"{EXPECTED}: fill_count is {value['fill_count']}, fills are {len(fills)}")
     total = number(value, "total_filled_quantity", EXPECTED)
-    quantities = [float(fill["quantity"]) for fill in fills]
+    quantities = [fill["quantity"] for fill in fills]
     if total not in (fold(quantities), compensated(quantities)):
         raise Corrupt(f"{EXPECTED}: total_filled_quantity {total!r} is not the sum of the fills")
-    return value  # type: ignore[no-any-return]
+    return {
+        "trade_count": whole(value, "trade_count", EXPECTED),
+        "fill_count": len(fills),
+        "fills": fills,
+        "total_filled_quantity": fold(quantities),
+    }
+
+
+def _read_fill(fill: Any, row: int) -> dict[str, Any]:
+    what = f"{EXPECTED}: fills[{row}]"
+    _check_keys(fill, FILL_KEYS, what)
+    if fill["side"] not in ("buy", "sell"):
+        raise Corrupt(f"{what}: 'side' must be buy or sell")
+    return {
+        "symbol": whole(fill, "symbol", what),
+        "side": fill["side"],
+        "price": float(number(fill, "price", what)),
+        "quantity": float(number(fill, "quantity", what)),
+    }
 
 
 def _check_keys(value: Any, keys: set[str], what: str) -> None:
