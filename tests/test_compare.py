@@ -170,6 +170,23 @@ def test_ticks_are_said_only_when_whole(
     assert detail.startswith(ticks) if ticks else "tick" not in detail
 
 
+@pytest.mark.parametrize(
+    ("off", "said"),
+    [
+        (1, "1 ns later"),
+        (-9_999, "9999 ns earlier"),
+        (10_000, "0.00001 s later"),
+        (-15 * 10**9, "15 s earlier"),
+        (3600 * 10**9 + 1, "3600.000000001 s later"),
+    ],
+)
+def test_times_are_apart_by_a_duration(off: int, said: str) -> None:
+    """Exactly, whatever the size."""
+    found = compare(fills(1.0, ts_ns=T0), fills(1.0, ts_ns=T0 + off))
+
+    assert [d.detail for d in found.differences] == [said]
+
+
 def test_a_quoted_newline_does_not_shift_rows() -> None:
     """A symbol may hold any character."""
     expected = fills(1.0, 2.0, symbol='a\n"b"')
@@ -431,6 +448,34 @@ def test_nested_counts_stand_behind_the_first_row() -> None:
     assert (
         found.differences[0].expected == '{"price":101.0,"quantity":1.0,"side":"sell","symbol":1}'
     )
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | numbers | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=10,
+)
+
+
+@given(json_values, json_values)
+def test_json_is_reproduced_only_by_its_equal(a: Any, b: Any) -> None:
+    """Equal by value, true no 1; whatever differs is named by at least one path."""
+    same, other = compare_values(a, copy.deepcopy(a)), compare_values(a, b, limit=None)
+
+    assert same.verdict is Verdict.REPRODUCED
+    assert (other.verdict is Verdict.REPRODUCED) == (without_bool(a) == without_bool(b))
+    assert bool(other.differences) == (other.verdict is Verdict.DIVERGED)
+
+
+def without_bool(value: Any) -> Any:
+    """Make true and false something that equals no number."""
+    if isinstance(value, bool):
+        return f"bool {value}"
+    if isinstance(value, list):
+        return [without_bool(v) for v in value]
+    if isinstance(value, dict):
+        return {k: without_bool(v) for k, v in value.items()}
+    return value
 
 
 # -- environment ----------------------------------------------------------------------------------

@@ -91,6 +91,28 @@ def test_differences_beyond_ten_are_counted_unless_all_are_asked_for() -> None:
     assert "--all-differences" not in every
 
 
+def test_a_time_that_differs_is_shown_as_time() -> None:
+    """Both values are readable, and no third time confuses."""
+    late = dataclasses.replace(
+        PRICE, path="fills[0].ts_ns", expected=PRICE.ts_ns, actual=0, detail="1 s earlier"
+    )
+
+    assert (
+        "fills[0].ts_ns: expected 2023-11-14T22:13:38.000000123Z "
+        "actual 1970-01-01T00:00:00.000000000Z, 1 s earlier\n"
+    ) in text(of(differences=(late,)))
+
+
+def test_counts_by_field_are_not_torn_apart() -> None:
+    """A line ends behind a comma."""
+    more = {f"orders.field_{i}": i + 1 for i in range(20)}
+    lines = text(of(more=more)).splitlines()
+    counts = lines[lines.index(next(x for x in lines if " more: " in x)) : -1]
+
+    assert len(counts) > 3
+    assert [x for x in counts[:-1] if not x.endswith(",")] == []
+
+
 def test_a_long_value_is_cut_unless_all_is_asked_for() -> None:
     """The cut is marked."""
     report = of(differences=(dataclasses.replace(PRICE, expected="x" * 500),))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from git_bt.compare.numbers import counted, is_number, ticks, ulps
+from git_bt.compare.numbers import counted, duration, is_number, ticks, ulps
 from git_bt.model import Comparison, Difference, Value, Verdict
 
 PRICES = frozenset({"price", "trigger_price", "new_price"})
@@ -78,7 +78,7 @@ def _detail(found: Found, tick_size: float | None) -> Iterator[str]:
     if e == a:
         yield "other sign of zero" if type(e) is type(a) else "other kind of number"
     elif found.name == "ts_ns":
-        yield f"{abs(a - e)} ns {'later' if a > e else 'earlier'}"
+        yield f"{duration(abs(int(a) - int(e)))} {'later' if a > e else 'earlier'}"
     elif isinstance(e, float) and isinstance(a, float):
         whole = ticks(e, a, tick_size) if found.name in PRICES else None
         if whole is not None:

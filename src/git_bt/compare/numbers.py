@@ -72,3 +72,11 @@ def counted(count: int, unit: str) -> str:
         return f"{count} {unit}{'' if count == 1 else 's'}"
     digits, _, power = f"{count:.1e}".partition("e+")
     return f"{digits.removesuffix('.0')}e{int(power)} {unit}s"
+
+
+def duration(ns: int) -> str:
+    """Say a duration exactly: in ns below 10 µs, else in seconds (0.0015 s)."""
+    if ns < 10_000:
+        return f"{ns} ns"
+    seconds, rest = divmod(ns, 10**9)
+    return f"{seconds}.{rest:09d}".rstrip("0").rstrip(".") + " s"

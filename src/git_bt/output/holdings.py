@@ -110,9 +110,13 @@ def _runs(report: ShowReport, style: Style) -> list[str]:
         return [*lines, "  none recorded here"]
     table = columns(rows, right=(4,), indent=2).split("\n")
     for row, (_, run) in zip(table, report.runs, strict=True):
-        ran_on = f"{words.engine(run.engine)}, Python {words.plain(run.python)}"
-        by = f"by {words.plain(run.author)} on {ran_on}, {words.plain(run.platform)}"
-        lines += [row, *(style.dim(line) for line in wrapped(by, style.width, 4))]
+        ran_on = (words.engine(run.engine), f"Python {words.plain(run.python)}")
+        said = (
+            f"on {', '.join(ran_on)}, {words.plain(run.platform)}",
+            f"by {words.plain(run.author)}",
+        )
+        lines.append(row)
+        lines += [style.dim(x) for text in said for x in wrapped(text, style.width, 4)]
         if run.reason:
             lines += wrapped(f"reason: {words.plain(run.reason)}", style.width, 4)
     return lines
@@ -264,7 +268,7 @@ def engines(report: EnginesReport, style: Style) -> list[str]:
             lines.append(f"{style.doubt('?')} {name}: not found")
             lines.append(f"    install it: {words.plain(e.install)}")
             continue
-        by = f" (by {words.plain(e.found_by)})" if e.found_by else ""
+        by = f" (from {words.plain(e.found_by)})" if e.found_by else ""
         lines.append(f"{style.good('✓')} {name} {words.plain(e.version)}")
         lines.append(f"    in {words.plain(e.python or '-')}{by}")
     return lines

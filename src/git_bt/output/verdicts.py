@@ -11,6 +11,9 @@ from git_bt.output.style import Style
 from git_bt.output.tables import columns
 from git_bt.reports import DemoReport, PackReport, ReplayReport, ValidateReport
 
+TIE = "\0"
+"""A blank at which no line is broken; `plain` lets no other NUL in."""
+
 SHOWN = 10
 """Differences shown unless all are asked for; those beyond are counted."""
 
@@ -35,24 +38,26 @@ def differences(
     hidden.update(_field(d) for d in found[len(shown) :])
     lines = [pad + difference(d, style, longest) for d in shown]
     if hidden:
-        fields = ", ".join(f"{n} in {words.plain(f)}" for f, n in hidden.most_common())
+        fields = ", ".join(f"{n}{TIE}in{TIE}{words.plain(f)}" for f, n in hidden.most_common())
         lines += wrapped(f"{hidden.total()} more: {fields}", style.width, indent)
     return lines
 
 
 def has_hidden(found: Sequence[Difference], more: Mapping[str, int], style: Style) -> bool:
     """Tell whether there are differences that are only counted."""
-    return bool(more) or (len(found) > SHOWN and not style.all_differences)
+    return not style.all_differences and (bool(more) or len(found) > SHOWN)
 
 
 def difference(found: Difference, style: Style, longest: int = 60) -> str:
     """Return one difference: path, both values, time, how far apart."""
-    text = (
-        f"{style.bold(words.plain(found.path))}: "
-        f"expected {words.value(found.expected, longest)} "
-        f"actual {words.value(found.actual, longest)}"
-    )
-    if found.ts_ns is not None:
+    e, a = found.expected, found.actual
+    timed = found.path.endswith(".ts_ns") and isinstance(e, int) and isinstance(a, int)
+    if timed:  # the time is what differs: said as such, and not a third time
+        expected, actual = words.iso_time(int(e or 0)), words.iso_time(int(a or 0))
+    else:
+        expected, actual = words.value(e, longest), words.value(a, longest)
+    text = f"{style.bold(words.plain(found.path))}: expected {expected} actual {actual}"
+    if found.ts_ns is not None and not timed:
         text += f" at {words.iso_time(found.ts_ns)}"
     return text + (f", {words.plain(found.detail)}" if found.detail else "")
 
@@ -67,7 +72,7 @@ def wrapped(text: str, width: int, indent: int, hang: int = 2) -> list[str]:
     """Return text broken at blanks; a word longer than the line stays whole."""
     import textwrap
 
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         text,
         width=max(width, indent + 20),
         initial_indent=" " * indent,
@@ -75,6 +80,7 @@ def wrapped(text: str, width: int, indent: int, hang: int = 2) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(TIE, " ") for line in lines]
 
 
 # -- what stands beside a verdict -----------------------------------------------------------------
