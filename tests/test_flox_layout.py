@@ -392,6 +392,16 @@ def test_incomplete(name: str) -> None:
     assert words in caught.value.message
 
 
+@pytest.mark.parametrize("path", ["manifest.json", "config/params.json", EXPECTED])
+def test_json_out_of_all_proportion_is_not_read(path: str) -> None:
+    """A member that would fill the memory as JSON is refused by its size alone."""
+    found = entries(genuine())
+    huge = replace(found[path].member, size=1 << 30)
+
+    with pytest.raises(Corrupt, match=f"{path}: 1073741824 bytes, more than"):
+        read_flox({**found, path: replace(found[path], member=huge)})
+
+
 def test_every_flipped_byte_of_a_record_is_seen() -> None:
     """A trace's records have checksums, so no byte of one changes unseen."""
     files = genuine(OLD)

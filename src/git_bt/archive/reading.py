@@ -35,8 +35,8 @@ def open_archive(path: Path, work: Path, limits: Limits | None = None) -> dict[s
 
     Args:
         path: the archive.
-        work: an existing folder for what is too large to hold in memory; the entries stay valid
-            as long as it does. Nothing is written elsewhere.
+        work: an empty folder for what is too large to hold in memory; the entries stay valid as
+            long as it does. Nothing is written elsewhere.
         limits: how much it may hold.
 
     Raises:

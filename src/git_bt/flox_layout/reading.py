@@ -19,8 +19,10 @@ from git_bt.flox_layout.writing import flox_entries, tar_path
 from git_bt.model import Bundle, Content, Data, EngineVersion, Members, Snapshot, Table, Tape
 from git_bt.records import below, decode_manifest, make_bundle
 
-MAX_JSON = 64 << 20
-MAX_EXPECTED = 256 << 20
+# A JSON value takes up to twenty times its text in memory: these keep a hostile one bearable. Our
+# manifest of 100 000 members has 20 MiB, the expected output of a million fills 100.
+MAX_JSON = 32 << 20
+MAX_EXPECTED = 128 << 20
 
 
 def read_flox(entries: Entries) -> Bundle:
