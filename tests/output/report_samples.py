@@ -3,6 +3,7 @@
 After a change that is meant, `python tests/output/report_samples.py` writes the golden files anew.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,30 @@ REPORTS: dict[str, Any] = {
         bundle=A, strategies=("strategies/ema",), manifest=MANIFEST, metrics=FLOX_METRICS,
         missing=("tape/1.lrvx",), runs=((C, RUN),), foreign=True,
     ),
+    "show_bare": ShowReport(
+        bundle=B, strategies=(), missing=(), runs=(), foreign=False, metrics=None,
+        manifest=Manifest(engine=FLOX, inputs=B, entry_point="ema.py", config={}, members={}),
+    ),
+    "show_plain": ShowReport(
+        bundle=B, strategies=("ema",), missing=(), foreign=False, metrics=EQUITY_METRICS,
+        runs=((C, dataclasses.replace(RUN, reason=None, replaces=None)),),
+        manifest=dataclasses.replace(MANIFEST, command=None),
+    ),
+    "diff_code": DiffReport(
+        a=A, b=B, engine=(), config=(Change(name="note", a="", b=[1, 2]),), environment=(),
+        metrics_a=FLOX_METRICS,
+        metrics_b=dataclasses.replace(FLOX_METRICS, pnl=-12.345678901235), code="",
+        files=(Change(name="strategy/ema.py", a=A, b=B),),
+        comparison=Comparison(verdict=Verdict.REPRODUCED),
+    ),
+    "diff_one_difference": DiffReport(
+        a=A, b=B, engine=(), config=(), environment=(), metrics_a=None, metrics_b=None, code="",
+        files=(), comparison=Comparison(verdict=Verdict.DIVERGED, differences=(PRICE,)),
+    ),
+    "import_one": ImportReport(
+        bundles=(Imported(name="a.tar", bundle=A, foreign=False, exit=ExitCode.OK),)
+    ),
+    "engines_none": EnginesReport(engines=()),
     "diff": DiffReport(
         a=A, b=B, engine=(Change(name="flox", a="0.10.0", b="0.11.0"),),
         config=(Change(name="slippage_bps", a=5, b=7), Change(name="note", a=None, b="x")),

@@ -138,6 +138,7 @@ def test_a_name_that_a_shell_would_split_is_quoted_in_the_hint() -> None:
 
 # -- safety ---------------------------------------------------------------------------------------
 
+BARE = {"validate_nothing", "ls_empty", "diff_equal", "fsck", "engines_none"}
 EVIL = "\x1b]0;x\x07\x9b31m\u202e\u2028\r\n\0\ud800\x7f"
 
 
@@ -147,7 +148,7 @@ def test_no_control_character_of_a_stranger_reaches_the_terminal(name: str) -> N
     shown = text(poisoned(REPORTS[name]), all_differences=True)
 
     assert [c for c in shown if c != "\n" and words._UNSAFE.match(c)] == []
-    assert "\\x1b]0;x" in shown or name in ("validate_nothing", "ls_empty", "diff_equal", "fsck")
+    assert "\\x1b]0;x" in shown or name in BARE
 
 
 def poisoned(value: Any) -> Any:
@@ -272,8 +273,8 @@ def test_numbers_have_ten_digits(value: float | None, said: str) -> None:
 
 def test_sizes_and_counts() -> None:
     """In the unit that keeps them short, in the right number."""
-    assert [words.size(n) for n in (0, 1023, 1024, 5 * 2**30)] == [
-        "0 B", "1023 B", "1.0 KiB", "5.0 GiB",
+    assert [words.size(n) for n in (0, 1023, 1024, 5 * 2**20, 5000 * 2**30)] == [
+        "0 B", "1023 B", "1.0 KiB", "5.0 MiB", "5000.0 GiB",
     ]  # fmt: skip
     assert [words.count(n, "run") for n in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
 
