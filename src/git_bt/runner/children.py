@@ -9,16 +9,17 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from git_bt import engines
-from git_bt.canonical import encode_json
+from git_bt.canonical import encode_json, sha256
 from git_bt.errors import Corrupt
 from git_bt.interpreters import Adapter, Interpreter
-from git_bt.model import Failure, Outcome, Output
+from git_bt.model import Environment, Failure, Outcome
 from git_bt.processes import Folder, interruptible, spawn
 from git_bt.runner.job import (
     Job,
@@ -110,10 +111,10 @@ class Child:
             Incomplete: the bytes of a file are not at hand.
         """
         with interruptible():
-            tape = place_tape(job.tape, self.folder.path)
-            return self.run_with(job, tape)
+            ended = self.run_on(job, place_tape(job.tape, self.folder.path))
+            return ended.outcome(job.known)
 
-    def run_with(self, job: Job, tape: Path | None) -> Outcome:
+    def run_on(self, job: Job, tape: Path | None) -> "Ended":
         """Run a job on a tape that is already in its place."""
         before = tape_state(job.tape)
         started = time.monotonic()
@@ -124,7 +125,6 @@ class Child:
         code = self._process.wait(job.timeout_s)
         elapsed = time.monotonic() - started
         done = read_done(self._dir / "done.json", nonce) if code == 0 else None
-        ran_on = read_environment(done and done["environment"], self._interpreter.engine)
         failure = self._failure(job, code, done)
         if failure is None and tape_state(job.tape) != before:
             failure = Failure(
@@ -132,13 +132,13 @@ class Child:
                 message="the tape changed while the run read it",
                 hint="run again when nothing writes to it",
             )
-        output: Output | None = None
-        if failure is None:
-            try:
-                output = read_output(self._dir / "out")
-            except Corrupt as e:
-                failure = Failure(kind="bad-output", message=e.message, tail=self._tail())
-        return Outcome(output=output, failure=failure, environment=ran_on, elapsed_s=elapsed)
+        return Ended(
+            out=self._dir / "out",
+            failure=failure,
+            environment=read_environment(done and done["environment"], self._interpreter.engine),
+            elapsed_s=elapsed,
+            tail=self._tail(),
+        )
 
     def _write_job(self, job: Job, tape: Path | None) -> None:
         files = self._dir / "files"
@@ -199,6 +199,32 @@ class Child:
         return read_tail(self._printed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run that is over, its output not looked at yet."""
+
+    out: Path
+    failure: Failure | None
+    environment: Environment | None
+    elapsed_s: float
+    tail: str
+
+    def outcome(self, known: Mapping[str, str]) -> Outcome:
+        """Return the output where it is canonical, else the failure; see `Job.known`."""
+        output, failure = None, self.failure
+        if failure is None:
+            try:
+                output = read_output(self.out, known)
+            except Corrupt as e:
+                failure = Failure(kind="bad-output", message=e.message, tail=self.tail)
+        return Outcome(
+            output=output,
+            failure=failure,
+            environment=self.environment,
+            elapsed_s=self.elapsed_s,
+        )
+
+
 # -- two at once ----------------------------------------------------------------------------------
 
 
@@ -235,26 +261,42 @@ class Twin:
         """Run a job in both, the tape written out once; see `Child.run`."""
         with interruptible():
             tape = place_tape(job.tape, self._first.folder.path)
-            second: list[Outcome | BaseException] = []
-
-            def run_second() -> None:
+            with _Aside(lambda: self._second.run_on(job, tape)) as aside:
                 try:
-                    second.append(self._second.run_with(job, tape))
-                except BaseException as e:  # noqa: BLE001 - raised again below, in the caller
-                    second.append(e)
+                    first = self._first.run_on(job, tape).outcome(job.known)
+                except BaseException:
+                    self._second.stop()
+                    raise
+            proved = {name: sha256(data) for name, data in (first.output or {}).items()}
+            return first, aside.result().outcome({**job.known, **proved})
 
-            thread = threading.Thread(target=run_second)
-            thread.start()
-            try:
-                first = self._first.run_with(job, tape)
-            except BaseException:
-                self._second.stop()
-                raise
-            finally:
-                thread.join()
-        if isinstance(second[0], BaseException):
-            raise second[0]
-        return first, second[0]
+
+class _Aside:
+    """Runs a function in a thread while the body runs, and joins it at the end."""
+
+    def __init__(self, function: Callable[[], Ended]) -> None:
+        self._function = function
+        self._ended: Ended | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            self._ended = self._function()
+        except BaseException as e:  # noqa: BLE001 - raised again by `result`, in the caller's thread
+            self._error = e
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+    def result(self) -> Ended:
+        if self._ended is None:
+            raise self._error or RuntimeError("not run")
+        return self._ended
 
 
 def run_twin(interpreter: Interpreter, adapter: Adapter, job: Job) -> tuple[Outcome, Outcome]:

@@ -6,7 +6,7 @@ looked. Nothing named after an expected output is ever among them.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Job:
 
     Paths of `members` are relative to the project root, which lies at `root` below `work_tree`,
     the checkout whose modules must not be mixed in (None: there is none). `memory` is in bytes,
-    None for three quarters of this machine's.
+    None for three quarters of this machine's. `known` are sha256 of outputs, by name, that were
+    proved to be canonical before and need no second proof; the child never sees them.
     """
 
     members: Members
@@ -38,6 +39,7 @@ class Job:
     root: str = "."
     timeout_s: float = TIMEOUT_S
     memory: int | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 def environment(run_dir: Path, variation: int) -> dict[str, str]:
