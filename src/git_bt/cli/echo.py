@@ -31,10 +31,17 @@ def answer(
 
         write_json(to_json(report), as_json=as_json, output=output)
     if not as_json:
-        from git_bt.output.text import render
+        from git_bt.output.text import color_wanted, render
 
-        text = render(report, width=_width(), color=_color(), all_differences=all_differences)
-        click.echo(text, nl=not text.endswith("\n"))
+        color = color_wanted(os.environ, is_terminal=sys.stdout.isatty())
+        text = render(
+            report,
+            width=_width(),
+            color=color,
+            all_differences=all_differences,
+            encoding=sys.stdout.encoding,
+        )
+        click.echo(text, nl=not text.endswith("\n"), color=color)
     click.get_current_context().exit(int(report.exit_code))
 
 
@@ -42,7 +49,8 @@ def write_json(value: dict[str, Any], *, as_json: bool, output: str | None) -> N
     """Write one JSON object to stdout, to a file, or to both."""
     import json
 
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # ASCII only: a name from elsewhere must not bring control characters to a terminal.
+    text = json.dumps(value, indent=2, allow_nan=False)
     if as_json:
         click.echo(text)
     if output:
@@ -54,12 +62,6 @@ def write_json(value: dict[str, Any], *, as_json: bool, output: str | None) -> N
 
 def _width() -> int:
     return min(shutil.get_terminal_size((80, 24)).columns, 120)
-
-
-def _color() -> bool:
-    if os.environ.get("NO_COLOR"):
-        return False
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager
