@@ -15,9 +15,7 @@ _git_bt_complete() {
             file) compopt -o default 2>/dev/null ;;
         esac
     done < <(
-        # Two spellings: click derives the name from `git bt`, and a shell cannot assign to that one.
-        env "_GIT BT_COMPLETE=bash_complete" _GIT_BT_COMPLETE=bash_complete \
-            COMP_WORDS="$line" COMP_CWORD=$((COMP_CWORD - first)) git-bt 2>/dev/null
+        _GIT_BT_COMPLETE=bash_complete COMP_WORDS="$line" COMP_CWORD=$((COMP_CWORD - first)) git-bt 2>/dev/null
     )
 }
 

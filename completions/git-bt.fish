@@ -4,9 +4,7 @@
 # an id) file names follow.
 
 function __git_bt_complete
-    # Two spellings: click derives the name from `git bt`, and a shell cannot assign to that one.
-    set -l response (env "_GIT BT_COMPLETE=fish_complete" _GIT_BT_COMPLETE=fish_complete \
-        COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) \
+    set -l response (env _GIT_BT_COMPLETE=fish_complete COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) \
         git-bt 2>/dev/null)
     if test -z "$response"
         __fish_complete_path (commandline -ct)

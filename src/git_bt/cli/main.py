@@ -91,5 +91,6 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show must not end the program.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    cli.main(prog_name="git bt")
+    # click would derive the variable from `git bt`, which no shell can set.
+    cli.main(prog_name="git bt", complete_var="_GIT_BT_COMPLETE")
     sys.exit(ExitCode.OK)  # pragma: no cover (click exits by itself)
