@@ -33,6 +33,7 @@ from git_bt.store_layout import (
 )
 
 KINDS = ("bundles", "snapshots", "runs", "inputs")
+_MOST_FOLDERS = 100_000
 OTHER_KINDS = ("sweeps",)  # their objects are proved, what they mean is not ours
 
 
@@ -268,6 +269,9 @@ class _Search:
         left = [("", folder)]
         while left:
             prefix, at = left.pop()
+            if len(left) > _MOST_FOLDERS:  # a tree can be made to hold itself many times over
+                self.report("layout", prefix, "more folders than anybody has", *bundles)
+                return
             for name, entry in self.tree(at.oid, *bundles).items():
                 if entry.mode == FOLDER:
                     left.append((f"{prefix}{name}/", entry))

@@ -6,7 +6,9 @@ a ref that anybody sees.
 """
 
 import hashlib
+import os
 import re
+import select
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +28,8 @@ DURABLE = (
 )
 """Options of git calls that write what is announced: on the disk before it is said."""
 _CHUNK = 1 << 20
+_PIPE = 1 << 16
+_STALL_MS = 500
 _BATCH = 256  # requests of 65 bytes: less than a pipe holds, so that nobody waits for anybody
 
 
@@ -152,31 +156,30 @@ class Objects:
         with suppress(BrokenPipeError):  # it died; the answer that is missing says so
             into.write("".join(f"{oid}\n" for oid in oids).encode())
             into.flush()
-        return [self._answer(out, oid) for oid in oids]
+        answers = _Answers(into, out)
+        return [self._answer(answers, oid) for oid in oids]
 
-    def _answer(self, out: IO[bytes], oid: Oid) -> tuple[str, bytes]:
-        head = out.readline().decode(errors="replace").split()
+    def _answer(self, answers: "_Answers", oid: Oid) -> tuple[str, bytes]:
+        head = answers.line().decode(errors="replace").split()
         if head[1:] == ["missing"]:
             raise Corrupt(f"object {oid} is missing", hint="git bt fsck")
         if len(head) != 3 or head[0] != oid or not head[2].isdecimal():
             raise Corrupt(f"object {oid} cannot be read by git", hint="git bt fsck")
         kind, size = head[1], int(head[2])
-        data = _read_exactly(out, size + 1)
-        if len(data) != size + 1:
-            raise Corrupt(
-                f"object {oid} ends after {len(data)} of {size} bytes", hint="git bt fsck"
-            )
-        del data[-1]
-        found = bytes(data)
-        if object_id(kind, found, self.repo.hash_name) != oid:
+        data = answers.exactly(size + 1)[:-1]
+        if len(data) != size:
+            raise Corrupt(f"object {oid} ends before its {size} bytes", hint="git bt fsck")
+        if object_id(kind, data, self.repo.hash_name) != oid:
             raise Corrupt(f"object {oid} holds other bytes than its id says", hint="git bt fsck")
-        return kind, found
+        return kind, data
 
     def _start(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        process = self._process
+        if process is None or process.poll() is not None or pipes(process)[0].closed:
             self._stop()
-            self._process = _popen(self.repo, "cat-file", "--batch", stderr=subprocess.DEVNULL)
-        return self._process
+            process = _popen(self.repo, "cat-file", "--batch", stderr=subprocess.DEVNULL)
+            self._process = process
+        return process
 
     def _stop(self) -> None:
         process, self._process = self._process, None
@@ -201,15 +204,47 @@ class Blob:
         return self.objects.blob(self.oid)
 
 
-def _read_exactly(pipe: IO[bytes], size: int) -> bytearray:
-    """Read up to `size` bytes in pieces: a size from a broken header must not be allocated."""
-    data = bytearray()
-    while len(data) < size:
-        piece = pipe.read(min(_CHUNK, size - len(data)))
-        if not piece:
-            break
-        data += piece
-    return data
+class _Answers:
+    """What git answers to a batch of questions.
+
+    Of a loose blob that is cut, git prints fewer bytes than it announced, and then waits for the
+    next question as we wait for the rest. So when nothing comes for a while, we say that there are
+    no more questions: a git that is merely slow answers what it was asked, any other one ends.
+    """
+
+    def __init__(self, questions: IO[bytes], answers: IO[bytes]) -> None:
+        self._questions = questions
+        self._fd = answers.fileno()
+        self._read = bytearray()
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+
+    def line(self) -> bytes:
+        """Return the next line, cut where the answers end."""
+        while (at := self._read.find(b"\n")) < 0:
+            if not self._more(_PIPE):
+                at = len(self._read)
+                break
+        return self._take(at + 1)
+
+    def exactly(self, size: int) -> bytes:
+        """Return so many bytes, fewer where the answers end; the size may be a lie."""
+        while len(self._read) < size and self._more(size - len(self._read)):
+            pass
+        return self._take(size)
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(memoryview(self._read)[:size])
+        del self._read[:size]
+        return taken
+
+    def _more(self, size: int) -> bool:
+        if not self._poll.poll(_STALL_MS):
+            with suppress(BrokenPipeError):
+                self._questions.close()
+        piece = os.read(self._fd, min(max(size, _PIPE), _CHUNK))
+        self._read += piece
+        return bool(piece)
 
 
 def parse_tree(oid: Oid, data: bytes, hash_name: str) -> dict[str, TreeEntry]:
