@@ -1,7 +1,8 @@
 """From a word that a user typed to the bundle it names.
 
 A word names, in this order: an archive (a file that is no strategy), a bundle of the store by the
-first digits of its id, a strategy by its path (then its newest bundle).
+first digits of its id, a strategy by its path (then its newest bundle). What reads archives and
+strategies is imported when one is named: an id must not wait for it.
 """
 
 import re
@@ -10,11 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from git_bt.archive import open_archive
-from git_bt.capture import read_strategy
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import Incomplete, Usage
-from git_bt.flox_layout import read_flox
 from git_bt.model import Bundle, RunRecord, Strategy
 
 _ID = re.compile(r"[0-9a-f]{4,64}")
@@ -54,6 +52,8 @@ def locate(workspace: Workspace, name: str) -> Named:
         raise Usage(f"no such file: {name}")
     if _ID.fullmatch(name) and not path.exists():
         return Named(name=name, id=workspace.need_store().resolve(name))
+    from git_bt.capture import read_strategy
+
     workspace.need_store()
     from_top = workspace.path_from_top(name)
     return Named(name=name, strategy=read_strategy(workspace.files(), from_top))
@@ -67,6 +67,9 @@ def fetch(workspace: Workspace, named: Named) -> Found:
         Incomplete: the strategy has no bundle yet.
     """
     if named.archive is not None:
+        from git_bt.archive import open_archive
+        from git_bt.flox_layout import read_flox
+
         place = Path(tempfile.mkdtemp(dir=workspace.scratch))
         bundle = read_flox(open_archive(named.archive, place))
         return Found(bundle=bundle, strategy=bundle.manifest.entry_point, record=None)

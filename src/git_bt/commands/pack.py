@@ -9,12 +9,9 @@ from typing import Any
 from git_bt.bundle import TAPE, build_bundle
 from git_bt.canonical import inputs_id, tape_sha256
 from git_bt.capture import read_strategy
-from git_bt.commands.export import write
 from git_bt.commands.plan import Engine, Grant, engine_of_strategy, job_of_strategy
 from git_bt.commands.recording import run_record
 from git_bt.commands.workspace import Step, Workspace, open_workspace
-from git_bt.compare import compare
-from git_bt.metrics import metrics_of
 from git_bt.model import (
     Bundle,
     Captured,
@@ -74,8 +71,11 @@ def pack(
             config,
         )
         plan = engine_of_strategy(workspace, strategy, grant)
-        # The children import the engine while the files are captured.
+        # The children import the engine while we import the rest and capture the files.
         with _children(plan, runs) as children:
+            from git_bt.commands.export import write
+            from git_bt.metrics import metrics_of
+
             step(f"capturing {strategy.name}")
             job, captured, market = job_of_strategy(workspace, strategy, plan, grant)
             step(f"running {strategy.name} on {plan.adapter.NAME}")
@@ -156,6 +156,8 @@ def _judged(
     outcomes: Sequence[Outcome],
 ) -> PackReport:
     """Say what the runs are worth, before anything is stored."""
+    from git_bt.compare import compare
+
     report = PackReport(
         bundle=None,
         inputs=inputs_id(

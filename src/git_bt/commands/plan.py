@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from git_bt.bundle import snapshot_of, strategy_content, tape_of
-from git_bt.capture import capture, read_tape
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import Corrupt, Usage
 from git_bt.interpreters import Adapter, Interpreter, Wanted, find_interpreter, load_adapter
@@ -98,6 +97,8 @@ def job_of_strategy(
         Usage: no tape is named, or a file cannot be captured.
         Incomplete: the tape is not there.
     """
+    from git_bt.capture import capture, read_tape
+
     if strategy.tape is None:
         raise Usage(
             f"{strategy.name} names no tape", hint="add --tape PATH, or tape: to strategy.yaml"

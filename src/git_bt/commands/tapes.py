@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from git_bt.capture import find_strategies, read_strategy, read_tape
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import BtError, Incomplete
 from git_bt.model import Bundle, Members, Tape
@@ -36,6 +35,8 @@ def find_tape(workspace: Workspace, members: Members) -> Tape:
     Raises:
         Incomplete: none of the places has it.
     """
+    from git_bt.capture import read_tape
+
     for place in _places(workspace, members):
         try:
             tape = read_tape(workspace.files(), str(place), top=workspace.top, cwd=workspace.cwd)
@@ -67,6 +68,8 @@ def _places(workspace: Workspace, members: Members) -> Iterator[Path]:
 def _declared(workspace: Workspace) -> list[Path]:
     if workspace.repo is None:
         return []
+    from git_bt.capture import find_strategies, read_strategy
+
     files = workspace.files()
     found = []
     for name in find_strategies(files):

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_bt.bundle import check_content
-from git_bt.capture import find_strategies, read_strategy
-from git_bt.commands.expected import compare_with_bundle
 from git_bt.commands.locate import Found, Named, baseline, fetch, locate
 from git_bt.commands.plan import (
     Engine,
@@ -22,7 +20,6 @@ from git_bt.commands.plan import (
 from git_bt.commands.recording import run_record
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Step, Workspace, open_workspace
-from git_bt.compare import compare, environment_changes
 from git_bt.errors import BtError, CannotWork, Corrupt, Incomplete, Usage
 from git_bt.model import Outcome, Strategy, Tolerances, Validation, Verdict
 from git_bt.reports import ValidateReport
@@ -71,6 +68,8 @@ def validate(
 
 def _all(workspace: Workspace) -> list[Named]:
     """Return every strategy that has something to run."""
+    from git_bt.capture import find_strategies, read_strategy
+
     files = workspace.files()
     found = [read_strategy(files, name) for name in find_strategies(files)]
     return [Named(name=s.name, strategy=s) for s in found if s.engine or s.tape]
@@ -145,6 +144,9 @@ class _Judge:
     def _child(self, engine: Engine, *, variation: int = 0) -> Iterator[Child]:
         with start(engine.interpreter, engine.adapter, variation=variation) as child:
             self.live.append(child)
+            # Ours to import while the child imports the engine.
+            import git_bt.commands.expected  # noqa: F401
+
             try:
                 yield child
             finally:
@@ -159,6 +161,9 @@ class _Judge:
         outcome: Outcome,
         tolerances: Tolerances,
     ) -> Validation:
+        from git_bt.commands.expected import compare_with_bundle
+        from git_bt.compare import environment_changes
+
         here = outcome.environment
         judged = Validation(
             name=target.name,
@@ -198,6 +203,8 @@ class _Judge:
         self, judged: Validation, engine: Engine, job: Job, outcome: Outcome
     ) -> Validation:
         """Run once more, varied: what differs from itself has not diverged, it never held still."""
+        from git_bt.compare import compare
+
         self.step(f"{judged.name} differs; running it once more")
         with self._child(engine, variation=1) as child:
             again = child.run(job)

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from git_bt.errors import CannotWork, Usage
-from git_bt.files import Files, folder_files, work_tree_files
 from git_bt.objects import Objects
 from git_bt.repo import Repo
 from git_bt.store import Store
+
+if TYPE_CHECKING:
+    from git_bt.files import Files
 
 Step = Callable[[str], None]
 """Says what is being done, to somebody who waits."""
@@ -41,8 +44,10 @@ class Workspace:
             raise CannotWork(f"no git repository at {self.cwd}", hint="git init")
         return self.store
 
-    def files(self) -> Files:
+    def files(self) -> "Files":
         """Return the work tree as a view, or the current folder where there is none."""
+        from git_bt.files import folder_files, work_tree_files
+
         if self.repo is None or self.objects is None or self.repo.top is None:
             return folder_files(self.cwd)
         return work_tree_files(self.repo, self.objects)
