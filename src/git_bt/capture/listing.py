@@ -1,5 +1,6 @@
 """The list of files in a strategy.yaml: names and patterns made into files of a view."""
 
+import fnmatch
 import posixpath
 import re
 
@@ -84,8 +85,7 @@ def _matches(files: Files, pattern: str) -> list[str]:
     if special is None:
         return []
     folder = pattern[: special.start()].rpartition("/")[0]
-    wanted = compile_glob(pattern)
-    return [path for path in files.paths(folder) if wanted.fullmatch(path) and _is_wanted(path)]
+    return [path for path in files.paths(folder) if _is_wanted(path) and is_match(pattern, path)]
 
 
 def _is_wanted(path: str) -> bool:
@@ -94,38 +94,34 @@ def _is_wanted(path: str) -> bool:
     return name != NAME and not name.endswith((".pyc", ".pyo")) and "__pycache__/" not in path
 
 
-def compile_glob(pattern: str) -> re.Pattern[str]:
-    """Return a pattern as a regular expression over paths.
+def is_match(pattern: str, path: str) -> bool:
+    """Tell whether a pattern matches a path.
 
-    `*` and `?` stay within a name, `**` is any number of folders, and no wildcard matches a name
-    that starts with a dot unless the pattern writes the dot.
+    `*`, `?` and `[a-z]` stay within a name, `**` is any number of folders, and no wildcard matches
+    a name that starts with a dot unless the pattern writes the dot.
     """
     parts = pattern.split("/")
-    pieces = []
-    for number, part in enumerate(parts):
-        last = number == len(parts) - 1
-        if part == "**":
-            pieces.append(r"(?:[^/.][^/]*/)*" + (r"[^/.][^/]*" if last else ""))
-        else:
-            pieces.append(_compile_name(part) + ("" if last else "/"))
-    return re.compile("".join(pieces))
+    states = _skip(parts, {0})  # how many parts may have been matched so far
+    for name in path.split("/"):
+        states = _skip(parts, {after for at in states for after in _step(parts, at, name)})
+    return len(parts) in states
 
 
-def _compile_name(part: str) -> str:
-    if not _GLOB.search(part):
-        return re.escape(part)
-    tokens = re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", part)
-    plain = "".join(_token(token) for token in tokens if token)
-    return plain if part.startswith(".") else r"(?!\.)" + plain
+def _step(parts: list[str], at: int, name: str) -> tuple[int, ...]:
+    """Return the states that one more name leads to."""
+    if at == len(parts):
+        return ()
+    hidden = name.startswith(".") and not parts[at].startswith(".")
+    if hidden:
+        return ()
+    if parts[at] == "**":
+        return (at, at + 1) if at == len(parts) - 1 else (at,)
+    return (at + 1,) if fnmatch.fnmatchcase(name, parts[at]) else ()
 
 
-def _token(token: str) -> str:
-    if token[0] == "*":
-        return "[^/]*"
-    if token[0] == "?":
-        return "[^/]"
-    if token[0] == "[" and len(token) > 2:
-        inner = token[1:-1].replace("\\", r"\\").replace("[", r"\[")
-        inner = "^/" + inner[1:] if inner.startswith("!") else inner.replace("^", r"\^", 1)
-        return f"[{inner}]"
-    return re.escape(token)
+def _skip(parts: list[str], states: set[int]) -> set[int]:
+    """Add the states behind a `**` that matches no folder; at the end it must match a name."""
+    for at in range(len(parts) - 1):
+        if at in states and parts[at] == "**":
+            states.add(at + 1)
+    return states

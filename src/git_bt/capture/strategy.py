@@ -16,7 +16,7 @@ from git_bt.errors import BtError, Usage
 from git_bt.files import Files
 from git_bt.model import Notice, Strategy
 
-_MARKERS = ("pyproject.toml", "setup.py")
+_MARKERS = ("pyproject.toml", "setup.py", ".git")
 
 
 def find_strategies(files: Files) -> tuple[str, ...]:
@@ -150,7 +150,8 @@ def _project_root(files: Files, entry: str, folder: str) -> str:
     """Return the nearest folder above the entry that a project file or git marks."""
     place = posixpath.dirname(entry)
     while True:
-        if any(files.find(posixpath.join(place, marker)) is not None for marker in _MARKERS):
+        marks = [posixpath.join(place, marker) for marker in _MARKERS]
+        if any(files.find(mark) is not None or files.is_folder(mark) for mark in marks):
             return place
         if not place:
             break
