@@ -8,7 +8,8 @@ import ast
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from git_bt.model import Notice
 
@@ -21,6 +22,10 @@ _PATH_CALLS = {
     "importlib.machinery.SourceFileLoader",
     *("sys.path." + verb for verb in ("append", "extend", "insert")), "site.addsitedir",
 }  # fmt: skip
+_CALLERS = (
+    b"import_module", b"__import__", b"runpy", b"spec_from_file", b"load_source", b"addsitedir",
+    b"SourceFileLoader", b"path",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +37,16 @@ class Reference:
     level: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """What one source refers to. `exports` is its `__all__`, as far as that is constant."""
 
-    references: list[Reference] = field(default_factory=list)
+    references: tuple[Reference, ...] = ()
     exports: tuple[str, ...] = ()
-    notices: list[Notice] = field(default_factory=list)
+    notices: tuple[Notice, ...] = ()
 
 
+@lru_cache(maxsize=1024)  # modules that many strategies share are parsed once
 def parse_source(data: bytes, path: str) -> Parsed:
     """Return the imports of a Python file or of a notebook's code cells.
 
@@ -48,19 +54,35 @@ def parse_source(data: bytes, path: str) -> Parsed:
         data: the bytes; PEP 263 encodings and a byte order mark count.
         path: how notices name it.
     """
-    parsed = Parsed()
     text = _notebook(data) if path.endswith(".ipynb") else data
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a bad escape is the author's business
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
-        parsed.notices.append(_unparsed(data, path, e))
-        return parsed
-    parsed.references = [r for node in ast.walk(tree) for r in _statement(node)]
-    parsed.exports = _exports(tree)
-    _Calls(path, parsed, _aliases(tree)).read(tree)
-    return parsed
+        return Parsed(notices=(_unparsed(data, path, e),))
+    references = [r for node in _statements(tree) for r in _statement(node)]
+    notices: list[Notice] = []
+    if any(
+        word in data for word in _CALLERS
+    ):  # few files, and looking into all expressions is slow
+        calls = _Calls(path, _aliases(tree))
+        calls.read(tree)
+        references += calls.references
+        notices += calls.notices
+    return Parsed(tuple(references), _exports(tree), tuple(notices))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield every statement, however deep; expressions hold none."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            below = getattr(node, name, ())
+            if isinstance(below, list):
+                todo += below
 
 
 def _statement(node: ast.AST) -> Iterator[Reference]:
@@ -132,12 +154,13 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
 
 
 class _Calls:
-    """Finds the calls that import, and adds what they name to a Parsed."""
+    """Finds the calls that import, and what they name."""
 
-    def __init__(self, path: str, parsed: Parsed, aliases: dict[str, str]) -> None:
+    def __init__(self, path: str, aliases: dict[str, str]) -> None:
         self.path = path
-        self.parsed = parsed
         self.aliases = aliases
+        self.references: list[Reference] = []
+        self.notices: list[Notice] = []
 
     def read(self, tree: ast.Module) -> None:
         for node in ast.walk(tree):
@@ -171,10 +194,10 @@ class _Calls:
         if level and isinstance(package, ast.Constant) and isinstance(package.value, str):
             parts = package.value.split(".")
             parts = parts[: len(parts) - level + 1]
-            self.parsed.references.append(Reference((*parts, *name.split("."))))
+            self.references.append(Reference((*parts, *name.split("."))))
         elif name:
-            self.parsed.references.append(Reference(tuple(name.split(".")), level=level))
+            self.references.append(Reference(tuple(name.split(".")), level=level))
 
     def _notice(self, node: ast.expr | ast.stmt, what: str) -> None:
         message = f"{self.path}:{node.lineno}: {what}; list the file in strategy.yaml"
-        self.parsed.notices.append(Notice(kind="dynamic_import", message=message, path=self.path))
+        self.notices.append(Notice(kind="dynamic_import", message=message, path=self.path))

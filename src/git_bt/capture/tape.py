@@ -77,11 +77,14 @@ def _from_view(files: Files, path: str, place: Path) -> Tape:
         named = {p[len(path) + 1 :]: p for p in files.paths(path)}
     else:
         named = {path.rpartition("/")[2]: path}
+    changed = []
     for name, full in named.items():
         entry = files.find(full)
         if entry is None or entry.link:
             raise Usage(f"tape {path}: {name} is a link", hint="put the file itself there")
-    files.load(named.values())
+        if entry.oid is None:
+            changed.append(full)
+    files.load(changed)  # blobs one at a time: a tape may be larger than memory
     members = {name: replace(files.member(full), mode=REGULAR) for name, full in named.items()}
     sources = {name: files.source(full) for name, full in named.items()}
     content = {name: source for name, source in sources.items() if source is not None}

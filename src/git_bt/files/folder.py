@@ -5,10 +5,9 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from git_bt.errors import CannotWork
 from git_bt.files.digests import Digests
-from git_bt.files.view import IN_MEMORY, LINK, Raw, View, digest_on_disk, is_utf8
-from git_bt.model import EXECUTABLE, REGULAR, Data, Notice
+from git_bt.files.view import LINK, Raw, View, is_utf8
+from git_bt.model import EXECUTABLE, REGULAR, Notice
 
 
 class Folder(View):
@@ -51,16 +50,4 @@ class Folder(View):
 
     def _load(self, wanted: dict[str, Raw]) -> None:
         for path, raw in wanted.items():
-            place = self._place / path
-            if place.stat().st_size > IN_MEMORY:
-                self._loaded[path] = digest_on_disk(self.digests, place, raw.mode)
-                continue
-            data = _read(place)
-            self._keep(path, raw.mode, data, Data(data))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise CannotWork(f"cannot read {path}: {e.strerror}") from e
+            self._load_as_it_is(path, self._place / path, raw.mode)

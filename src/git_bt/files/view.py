@@ -15,13 +15,13 @@ from typing import Protocol
 from git_bt.canonical import sha256
 from git_bt.errors import CannotWork, Usage
 from git_bt.files.digests import Digests
-from git_bt.model import EXECUTABLE, REGULAR, Member, Notice, Oid, OnDisk, Source
+from git_bt.model import EXECUTABLE, REGULAR, Data, Member, Notice, Oid, OnDisk, Source
 
 LINK, SUBMODULE = "120000", "160000"
 LEAVES = "leads outside"
 NOWHERE = "leads nowhere"
 _MAX_LINKS = 40
-IN_MEMORY = 1 << 22
+_IN_MEMORY = 1 << 20
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n"
     rb"(?:ext-[0-9]-[a-z0-9.-]+ sha256:[0-9a-f]{64}\n)*"
@@ -258,6 +258,19 @@ class View:
         member = Member(sha256=pointer[1].decode(), size=int(pointer[2]), mode=mode)
         self._loaded[path] = Loaded(member, self._lfs_object(path, member))
 
+    def _load_as_it_is(self, path: str, place: Path, mode: str) -> None:
+        """Read a file on disk whose bytes count as they are; a large one only for its digest."""
+        try:
+            if place.stat().st_size <= _IN_MEMORY:
+                data = place.read_bytes()
+                self._keep(path, mode, data, Data(data))
+                return
+        except OSError as e:
+            raise CannotWork(f"cannot read {place}: {e.strerror}") from e
+        digest, size = self.digests.file(place)
+        member = Member(sha256=digest, size=size, mode=mode)
+        self._loaded[path] = Loaded(member, OnDisk(place))
+
     def _lfs_object(self, path: str, member: Member) -> Source | None:
         for place in self._lfs_places(path, member.sha256):
             with suppress(OSError, CannotWork):
@@ -268,12 +281,6 @@ class View:
 
     def _lfs_places(self, path: str, digest: str) -> list[Path]:
         return []
-
-
-def digest_on_disk(digests: Digests, path: Path, mode: str) -> Loaded:
-    """Return a large file on disk by its digest; raises CannotWork as `Digests.file`."""
-    digest, size = digests.file(path)
-    return Loaded(Member(sha256=digest, size=size, mode=mode), OnDisk(path))
 
 
 def is_utf8(path: str) -> bool:

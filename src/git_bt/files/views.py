@@ -1,7 +1,7 @@
 """The views of a repository: a commit, the index, the work tree.
 
 Each is listed by one git process. What is in git as it stands is read as a blob and hashed again;
-what is on disk goes through `stored.py`.
+what is on disk goes through `conversions.py`.
 """
 
 import os
@@ -13,10 +13,10 @@ from itertools import takewhile
 from pathlib import Path
 
 from git_bt.errors import CannotWork, Usage
+from git_bt.files.conversions import conversions
 from git_bt.files.digests import Digests
-from git_bt.files.stored import stored
-from git_bt.files.view import IN_MEMORY, LINK, SUBMODULE, Loaded, Raw, View, digest_on_disk
-from git_bt.model import EXECUTABLE, REGULAR, Data, Member, Notice, Oid, OnDisk
+from git_bt.files.view import LINK, SUBMODULE, Loaded, Raw, View
+from git_bt.model import EXECUTABLE, REGULAR, Data, Member, Notice, Oid
 from git_bt.objects import Blob, Objects, blob_oid
 from git_bt.repo import Repo
 
@@ -83,19 +83,23 @@ class _Listed(View):
         return os.fsdecode(self.objects.blob(raw.oid))
 
     def _load(self, wanted: dict[str, Raw]) -> None:
+        unknown: list[tuple[str, Raw, Blob]] = []
         for path, raw in wanted.items():
             if raw.oid is None:
                 continue
-            known = self.digests.blob(raw.oid)
-            if known is not None:
-                member = Member(sha256=known[0], size=known[1], mode=raw.mode)
-                self._loaded[path] = Loaded(member, Blob(raw.oid, self.objects))
-                continue
             blob = Blob(raw.oid, self.objects)
-            self._keep(path, raw.mode, blob.read(), blob)
+            known = self.digests.blob(raw.oid)
+            if known is None:
+                unknown.append((path, raw, blob))
+            else:
+                member = Member(sha256=known[0], size=known[1], mode=raw.mode)
+                self._loaded[path] = Loaded(member, blob)
+        read = self.objects.read_many(blob.oid for _, _, blob in unknown)
+        for (path, raw, blob), (_, data) in zip(unknown, read, strict=True):
+            self._keep(path, raw.mode, data, blob)
             kept = self._loaded[path]
             if kept.source is blob:  # a pointer's size is not its own
-                self.digests.remember_blob(raw.oid, kept.member.sha256, kept.member.size)
+                self.digests.remember_blob(blob.oid, kept.member.sha256, kept.member.size)
 
     def _lfs_places(self, path: str, digest: str) -> list[Path]:
         storage = self.repo.config("lfs.storage")
@@ -220,15 +224,15 @@ class WorkTree(_Listed):
     def _load(self, wanted: dict[str, Raw]) -> None:
         super()._load({path: raw for path, raw in wanted.items() if raw.oid is not None})
         new = {path: raw.mode for path, raw in wanted.items() if raw.oid is None}
-        for path, file in stored(self.repo, self._place, new).items():
-            on_disk = OnDisk(self._place / path)
-            if file.data is None:
-                self._loaded[path] = digest_on_disk(self.digests, on_disk.path, new[path])
+        found = conversions(self.repo, self._place, new)
+        for path, mode in new.items():
+            if path not in found:
+                self._load_as_it_is(path, self._place / path, mode)
                 continue
-            in_memory = file.converted or len(file.data) <= IN_MEMORY
-            self._keep(path, new[path], file.data, Data(file.data) if in_memory else on_disk)
-            if file.driver is not None:
-                message = f"{path}: the filter {file.driver!r} stores other bytes than ran"
+            data, driver = found[path].data, found[path].driver
+            self._keep(path, mode, data, Data(data))
+            if driver is not None:
+                message = f"{path}: the filter {driver!r} stores other bytes than ran"
                 self.notices.append(Notice(kind="filtered", message=message, path=path))
 
 

@@ -16,53 +16,54 @@ from pathlib import Path
 from git_bt.errors import CannotWork
 from git_bt.repo import Repo
 
-LARGE = 1 << 26
-"""Files of more bytes are not read into memory unless a conversion applies."""
-
+_CHUNK = 1 << 20
 _ATTRIBUTES = ("text", "crlf", "eol", "ident", "filter", "working-tree-encoding")
 _OFF = (None, "false", "no", "off", "0", "")
 _NOT_SET = ("unspecified", "unset")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One file as git would store it.
+class Converted:
+    """Bytes that git would store instead of those on disk, and the filter that made them so."""
 
-    `data` None means: the bytes on disk, more than LARGE, unconverted. `driver` names the filter
-    that made them differ from the bytes on disk.
-    """
-
-    data: bytes | None
-    converted: bool = False
-    driver: str | None = None
+    data: bytes
+    driver: str | None
 
 
-def stored(repo: Repo, top: Path, paths: Iterable[str]) -> dict[str, Stored]:
-    """Return what git would store for regular files of the work tree.
+def conversions(repo: Repo, top: Path, paths: Iterable[str]) -> dict[str, Converted]:
+    """Return what git would store of regular files of which it stores other bytes than lie there.
 
     Raises:
         CannotWork: a file cannot be read, or a filter that is required fails.
     """
-    wanted = list(paths)
-    attributes = _attributes(repo, wanted)
-    found: dict[str, Stored] = {}
-    raw: dict[str, bytes | None] = {}
-    for path in wanted:
-        raw[path] = _read(top / path)
-        if not _is_converted(repo, attributes[path], raw[path]):
-            found[path] = Stored(raw[path])
-    rest = [path for path in wanted if path not in found]
-    for path, data in _convert(repo, rest).items():
-        driver = _driver(repo, attributes[path]) if data != raw[path] else None
-        found[path] = Stored(data, data != raw[path], driver)
+    attributes = _attributes(repo, list(paths))
+    touched = [p for p, given in attributes.items() if _is_converted(repo, given, top / p)]
+    found = {}
+    for path, data in _convert(repo, touched).items():
+        if data != _read(top / path):
+            found[path] = Converted(data, _driver(repo, attributes[path]))
     return found
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path) -> bytes:
     try:
-        return None if path.stat().st_size > LARGE else path.read_bytes()
+        return path.read_bytes()
     except OSError as e:
         raise CannotWork(f"cannot read {path}: {e.strerror}") from e
+
+
+def _contains(path: Path, wanted: bytes) -> bool:
+    """Tell whether a file holds some bytes; a tape may be larger than memory."""
+    try:
+        with path.open("rb") as file:
+            tail = b""
+            while piece := file.read(_CHUNK):
+                if wanted in tail + piece:
+                    return True
+                tail = piece[1 - len(wanted) :]
+    except OSError as e:
+        raise CannotWork(f"cannot read {path}: {e.strerror}") from e
+    return False
 
 
 def _attributes(repo: Repo, paths: list[str]) -> dict[str, dict[str, str]]:
@@ -77,15 +78,15 @@ def _attributes(repo: Repo, paths: list[str]) -> dict[str, dict[str, str]]:
     return values
 
 
-def _is_converted(repo: Repo, attributes: Mapping[str, str], raw: bytes | None) -> bool:
-    """Tell whether a conversion might change these bytes; a yes too many only costs time."""
+def _is_converted(repo: Repo, attributes: Mapping[str, str], path: Path) -> bool:
+    """Tell whether a conversion might change a file; a yes too many only costs time."""
     if attributes["filter"] == "lfs":
         return False
     if _driver(repo, attributes) or attributes["working-tree-encoding"] not in _NOT_SET:
         return True
-    if attributes["ident"] not in _NOT_SET and (raw is None or b"$Id" in raw):
+    if attributes["ident"] not in _NOT_SET and _contains(path, b"$Id"):
         return True
-    return _is_text(repo, attributes) and (raw is None or b"\r\n" in raw)
+    return _is_text(repo, attributes) and _contains(path, b"\r\n")
 
 
 def _is_text(repo: Repo, attributes: Mapping[str, str]) -> bool:
