@@ -6,6 +6,7 @@ engine is imported here. One process asks a foreign interpreter for its paths, a
 kept until the interpreter or one of its site-packages changes; versions are never kept.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -378,4 +379,5 @@ def _write_cache(cache: Path | None, memory: Mapping[str, Any]) -> None:
         new.write_text(json.dumps(memory))
         new.replace(_cache_file(cache))
     except OSError:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)

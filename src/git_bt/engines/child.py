@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+TAIL_LINES = 40
 MAX_FILE = 4 * 2**30  # a strategy that prints without end stops here, not at the end of the disk
 ADAPTER = "_git_bt_adapter"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -54,7 +55,7 @@ def main(adapter_path: str, run_dir: str) -> NoReturn:
         adapter.run(job)
         done["failure"] = loaded.strays(job)
     except BaseException as e:
-        done["failure"] = failure(e, is_engine=broken is not None)
+        done["failure"] = failure(e, None if broken is not None else os.path.join(run_dir, "files"))
     done["elapsed_s"] = time.perf_counter() - started
     done["environment"] = loaded.environment(before)
     finish(run_dir, done)
@@ -250,24 +251,30 @@ class SnapshotFirst:
 # -- failures -------------------------------------------------------------------------------------
 
 
-def failure(error: BaseException, *, is_engine: bool) -> dict[str, Any]:
-    """Describe an exception: kind, one line, and the traceback without our own frames."""
+def failure(error: BaseException, root: str | None) -> dict[str, Any]:
+    """Describe an exception: kind, one line, and the traceback without our own frames.
+
+    Args:
+        error: what was raised.
+        root: where the snapshot stands; None when only the engine had been imported.
+    """
     import traceback
 
-    kind = getattr(error, "bt_kind", None)
-    if kind is not None:
-        hint = getattr(error, "bt_hint", None)
-        return {"kind": kind, "message": one_line(str(error)), "hint": hint, "tail": ""}
+    if type(error).__module__ == ADAPTER and hasattr(error, "bt_kind"):
+        told = {"kind": error.bt_kind, "message": one_line(error)}
+        return {**told, "hint": getattr(error, "bt_hint", None), "tail": ""}
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_users(f.filename)]
-    place = f" ({frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
+    theirs = [f for f in frames if root and f.filename.startswith(root + os.sep)] or frames
+    place = f" ({theirs[-1].filename}:{theirs[-1].lineno} in {theirs[-1].name})" if theirs else ""
     lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
+    tail = "".join(lines).splitlines()[-TAIL_LINES:]
     described = {
         "kind": "raised",
-        "message": one_line(f"{type(error).__name__}: {error}") + place,
+        "message": f"{type(error).__name__}: {one_line(error)}{place}",
         "hint": None,
-        "tail": "Traceback (most recent call last):\n" * bool(frames) + "".join(lines),
+        "tail": "\n".join(["Traceback (most recent call last):"] * bool(frames) + tail),
     }
-    if is_engine:
+    if root is None:
         described["kind"] = "engine-missing"
         described["message"] = f"{sys.executable} cannot import the engine: {described['message']}"
     elif isinstance(error, MemoryError):
@@ -275,9 +282,9 @@ def failure(error: BaseException, *, is_engine: bool) -> dict[str, Any]:
         described["message"] = "ran out of memory" + place
     elif isinstance(error, SystemExit):
         described["kind"] = "no-result"
-        described["message"] = f"the strategy ended the run by sys.exit({error.code!r})" + place
+        described["message"] = f"the strategy ended the run by sys.exit({one_line(error)}){place}"
     described.update(missing(error))
-    return described
+    return {k: v if v is None else encodable(v) for k, v in described.items()}
 
 
 def is_users(filename: str) -> bool:
@@ -304,9 +311,18 @@ def submodule(text: str) -> str | None:
     return parts[1] if text.startswith("cannot import name") and len(parts) > 2 else None
 
 
-def one_line(text: str) -> str:
-    """Return a message's lines as one, not without end."""
-    return " ".join(text.split())[:500].encode("utf-8", "backslashreplace").decode()
+def one_line(error: BaseException) -> str:
+    """Return what an exception says as one line, not without end."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(it cannot say why)"
+    return " ".join(text.split())[:500]
+
+
+def encodable(text: str) -> str:
+    """Return a text that is Unicode; file names and messages may hold halves of surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ what it wrote only when our own encoder would have written the same bytes.
 import os
 import re
 import signal
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -118,13 +119,14 @@ def _prove(name: str, data: bytes) -> None:
 
 
 def _regular_files(folder: Path) -> Iterator[Path]:
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _regular_files(Path(entry.path))
-        elif entry.is_file(follow_symlinks=False):
-            yield Path(entry.path)
+    for path in folder.iterdir():
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            yield from _regular_files(path)
+        elif stat.S_ISREG(mode):
+            yield path
         else:
-            raise Corrupt(f"the run wrote {entry.name!r:.100}, which is no file")
+            raise Corrupt(f"the run wrote {path.name!r:.100}, which is no file")
 
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")

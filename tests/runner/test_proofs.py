@@ -1,0 +1,91 @@
+"""Bytes are proved on their way in, and on their way out."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from floxkit import BUY_ONCE, failure_of, job_of, make_venv, own, run, tape_at
+from git_bt.errors import Corrupt, Incomplete
+from git_bt.interpreters import Wanted, find_interpreter, load_adapter
+from git_bt.model import Data
+from git_bt.runner import Job, Twin, start
+
+
+def refuse(job: Job, error: type[Exception], words: str) -> None:
+    for make in (start, Twin):
+        with make(own(), load_adapter("flox")) as child, pytest.raises(error, match=words):
+            child.run(job)
+
+
+def test_bytes_are_proved_before_anything_runs(tape: Path) -> None:
+    """A file that is not its member's is refused, and one that is not at hand, and a bad path."""
+    job = job_of({"s.py": BUY_ONCE, "x.py": "1"}, tape)
+    wrong = {**job.content, "x.py": job.content["s.py"]}
+
+    refuse(dataclasses.replace(job, content=wrong), Corrupt, "x.py: the bytes are not those")
+    refuse(dataclasses.replace(job, content={}), Incomplete, "the bytes of s.py are not at hand")
+    members = {**job.members, "../x.py": job.members["x.py"]}
+    refuse(dataclasses.replace(job, members=members), Corrupt, "'../x.py'")
+
+
+def test_a_written_out_tape_is_proved(tape: Path) -> None:
+    """So is the tape when it is written out."""
+    full = tape_at(tape, in_place=False)
+    spoiled = dataclasses.replace(full, content={"a.lrvx": Data(b"x")})
+
+    refuse(job_of(BUY_ONCE, spoiled), Corrupt, "a.lrvx: the bytes are not those")
+
+
+def test_a_tape_that_changes_under_a_run_is_a_failure(tape: Path, tmp_path: Path) -> None:
+    """What was proved is not what was read."""
+    place = tmp_path / "t"
+    place.mkdir()
+    (place / "a.lrvx").write_bytes((tape / "a.lrvx").read_bytes())
+    text = f"open({str(place / 'a.lrvx')!r}, 'ab').write(b'x')\n" + BUY_ONCE
+    failure = failure_of(run(job_of(text, place)))
+
+    assert failure.kind == "tape-changed"
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        ("open('../out/evil.csv', 'w')", "the run wrote 'evil.csv', which is no output"),
+        ("open('../out/equity.csv', 'w')", "equity.csv: line 1: the columns must be ts_ns,equity"),
+        ("open('../out/equity.csv','w').write('ts_ns,equity\\n1,2\\n')", "equity.csv: not in can"),
+        ("open('../out/equity.csv','w').write('ts_ns,equity\\n1,x\\n')", "equity.csv: line 2: "),
+        (
+            "os.symlink('/etc/passwd', '../out/equity.csv')",
+            "the run wrote 'equity.csv', which is",
+        ),
+        ("os.mkfifo('../out/equity.csv')", "the run wrote 'equity.csv', which is no file"),
+    ],
+)
+def test_output_that_is_not_canonical_is_a_failure(write: str, words: str, tape: Path) -> None:
+    """File and line are named."""
+    failure = failure_of(run(job_of(f"import os\n{write}\n" + BUY_ONCE, tape)))
+
+    assert failure.kind == "bad-output"
+    assert failure.message.startswith(words)
+
+
+def test_a_forged_end_is_no_result(tape: Path) -> None:
+    """A strategy that writes done.json itself does not know the nonce."""
+    text = (
+        'open("../done.json", "w").write(\'{"nonce": "", "failure": null, "environment": null}\')\n'
+        "import os; os._exit(0)"
+    )
+
+    assert failure_of(run(job_of(text, tape))).kind == "no-result"
+
+
+def test_an_engine_that_cannot_be_imported_is_named(tape: Path, tmp_path: Path) -> None:
+    """A dist-info without its package: incomplete, naming the interpreter."""
+    site = make_venv(tmp_path / "venv", "lrvx")
+    interpreter = find_interpreter(load_adapter("flox"), Wanted(option=str(tmp_path / "venv")))
+    failure = failure_of(run(job_of(BUY_ONCE, tape), interpreter))
+
+    assert failure.kind == "engine-missing"
+    assert "cannot import the engine: " in failure.message
+    assert str(site.parents[2]) in failure.message
