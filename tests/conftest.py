@@ -13,11 +13,18 @@ EPOCH = 1_700_000_000
 
 @pytest.fixture(autouse=True)
 def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Take away what a developer's machine adds: GIT_*, home, system config, locale, time zone."""
+    """Give every test an environment of its own."""
+    take_away(monkeypatch, tmp_path_factory.mktemp("home"), tmp_path_factory.getbasetemp())
+
+
+def take_away(monkeypatch: pytest.MonkeyPatch, home: Path, ceiling: Path) -> None:
+    """Take away what a developer's machine adds: GIT_*, home, system config, locale, time zone.
+
+    Fixtures of a session call it themselves: they stand before any test's environment.
+    """
     for name in list(os.environ):
         if name.startswith(("GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA_")) and name != "PYTHONPATH":
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
     for name, value in {
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
@@ -27,7 +34,7 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
         "GIT_AUTHOR_EMAIL": "author@example.com",
         "GIT_COMMITTER_NAME": "C O Mitter",
         "GIT_COMMITTER_EMAIL": "committer@example.com",
-        "GIT_CEILING_DIRECTORIES": str(tmp_path_factory.getbasetemp()),
+        "GIT_CEILING_DIRECTORIES": str(ceiling),
         "GIT_TERMINAL_PROMPT": "0",
         "TZ": "UTC",
         "LC_ALL": "C.UTF-8",
