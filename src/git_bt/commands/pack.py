@@ -1,31 +1,19 @@
-"""Run a strategy and store it all as one bundle."""
+"""Run a strategy and store it all as one bundle: here up to the run, in `packing` the rest."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from git_bt.bundle import TAPE, build_bundle
-from git_bt.canonical import inputs_id, tape_sha256
 from git_bt.capture import read_strategy
 from git_bt.commands.plan import Engine, Grant, engine_of_strategy, job_of_strategy
-from git_bt.commands.recording import run_record
 from git_bt.commands.workspace import Step, Workspace, open_workspace
-from git_bt.model import (
-    Bundle,
-    Captured,
-    Outcome,
-    Strategy,
-    Tape,
-    Verdict,
-)
-from git_bt.objects import Blob
-from git_bt.records import snapshot_id
-from git_bt.reports import PackReport
+from git_bt.model import Outcome, Strategy
 from git_bt.runner import Child, Job, Twin, start
 
-TAPE_LIMIT = 10 * 1024 * 1024  # bytes
+if TYPE_CHECKING:
+    from git_bt.reports import PackReport
 
 
 def pack(
@@ -40,7 +28,7 @@ def pack(
     export_to: str | None = None,
     step: Step,
     cwd: Path | None = None,
-) -> PackReport:
+) -> "PackReport":
     """Run a strategy of the work tree and store the bundle of that run.
 
     Args:
@@ -62,7 +50,6 @@ def pack(
     started = time.monotonic()
     grant = Grant(python=python, timeout_s=timeout_s)
     with open_workspace(cwd) as workspace:
-        store = workspace.need_store()
         strategy = _with_options(
             workspace,
             read_strategy(workspace.files(), workspace.path_from_top(name)),
@@ -71,55 +58,17 @@ def pack(
             config,
         )
         plan = engine_of_strategy(workspace, strategy, grant)
-        # The children import the engine while we import the rest and capture the files.
         with _children(plan, runs) as children:
-            from git_bt.commands.export import write
-            from git_bt.metrics import metrics_of
+            # The children import the engine; what comes after them we import meanwhile.
+            from git_bt.commands.packing import finish
 
             step(f"capturing {strategy.name}")
             job, captured, market = job_of_strategy(workspace, strategy, plan, grant)
             step(f"running {strategy.name} on {plan.adapter.NAME}")
             outcomes = _run(children, job)
-        report = _judged(strategy, plan, captured, market, outcomes)
-        if report.verdict is not Verdict.REPRODUCED:
-            return replace(report, elapsed_s=time.monotonic() - started)
-        step("storing the bundle")
-        output, environment = outcomes[0].output, outcomes[0].environment
-        assert output is not None
-        assert environment is not None
-        bundle = build_bundle(
-            snapshot=captured.snapshot,
-            content=captured.content,
-            tape=market,
-            engine=environment.engine,
-            config=plan.config,
-            output=output,
-            command=strategy.command,
-            build=strategy.build,
-        )
-        record = run_record(
-            workspace,
-            bundle,
-            environment,
-            strategy=strategy.name,
-            kind="pack",
-            verdict=Verdict.REPRODUCED,
-            elapsed_s=max(outcome.elapsed_s for outcome in outcomes),
-            runs=len(outcomes),
-            compare=strategy.compare,
-        )
-        assert workspace.repo is not None
-        limit = workspace.repo.config_int("bt.tapeLimit", TAPE_LIMIT)
-        store.save(bundles=(_for_store(bundle, limit),), captured=(captured,), runs=(record,))
-        exported = None if export_to is None else write(bundle, workspace.cwd / export_to).path
-        return replace(
-            report,
-            bundle=bundle.id,
-            environment=record.environment,
-            metrics=metrics_of(output),
-            exported=exported,
-            elapsed_s=time.monotonic() - started,
-        )
+        step(f"storing {strategy.name}")
+        report = finish(workspace, strategy, plan, captured, market, outcomes, export_to)
+        return replace(report, elapsed_s=time.monotonic() - started)
 
 
 def _with_options(
@@ -146,71 +95,3 @@ def _children(plan: Engine, runs: int) -> Twin | Child:
 def _run(children: Twin | Child, job: Job) -> tuple[Outcome, ...]:
     outcomes = children.run(job)
     return outcomes if isinstance(outcomes, tuple) else (outcomes,)
-
-
-def _judged(
-    strategy: Strategy,
-    plan: Engine,
-    captured: Captured,
-    market: Tape,
-    outcomes: Sequence[Outcome],
-) -> PackReport:
-    """Say what the runs are worth, before anything is stored."""
-    from git_bt.compare import compare
-
-    report = PackReport(
-        bundle=None,
-        inputs=inputs_id(
-            engine=plan.adapter.NAME,
-            entry_point=captured.snapshot.entry_point,
-            files=captured.snapshot.files,
-            tape=tape_sha256(market.members),
-            config=plan.config,
-            command=strategy.command,
-            build=strategy.build,
-        ),
-        environment=None,
-        snapshot=snapshot_id(captured.snapshot),
-        strategy=strategy.name,
-        engine=plan.interpreter.engine,
-        metrics=None,
-        verdict=Verdict.REPRODUCED,
-        comparison=None,
-        elapsed_s=0.0,
-        runs=len(outcomes),
-        notices=(*strategy.notices, *captured.notices),
-    )
-    for which, outcome in zip(("", "in the second, varied run: "), outcomes, strict=False):
-        failure = outcome.failure
-        if failure is not None:
-            return replace(
-                report,
-                verdict=failure.verdict,
-                message=which + failure.message,
-                hint=failure.hint,
-                tail=failure.tail,
-            )
-    outputs = [outcome.output or {} for outcome in outcomes]
-    comparison = compare(outputs[0], outputs[-1])
-    if comparison.verdict is Verdict.REPRODUCED:
-        return report
-    return replace(
-        report,
-        verdict=Verdict.NONDETERMINISTIC,
-        comparison=comparison,
-        message="two runs of the same inputs differ from each other; nothing was stored",
-        hint="seed random numbers, take time from the tape, and do not iterate over sets",
-    )
-
-
-def _for_store(bundle: Bundle, limit: int) -> Bundle:
-    """Leave out a tape that git does not track and that is larger than the limit, in bytes."""
-    loose = {
-        path: bundle.manifest.members[path].size
-        for path, source in bundle.content.items()
-        if path.startswith(TAPE) and not isinstance(source, Blob)
-    }
-    if sum(loose.values()) <= limit:
-        return bundle
-    content = {path: source for path, source in bundle.content.items() if path not in loose}
-    return replace(bundle, content=content)

@@ -9,32 +9,41 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_bt.errors import CannotWork, Usage
 from git_bt.objects import Objects
 from git_bt.repo import Repo
-from git_bt.store import Store
 
 if TYPE_CHECKING:
     from git_bt.files import Files
+    from git_bt.store import Store
 
 Step = Callable[[str], None]
 """Says what is being done, to somebody who waits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workspace:
     """The surroundings of one command."""
 
     cwd: Path
     scratch: Path
     repo: Repo | None
-    store: Store | None
     objects: Objects | None
 
-    def need_store(self) -> Store:
+    @cached_property
+    def store(self) -> "Store | None":
+        """The store, None without a repository; imported when asked for: a run need not wait."""
+        from git_bt.store import Store
+
+        if self.repo is None or self.objects is None:
+            return None
+        return Store(self.repo, self.objects)
+
+    def need_store(self) -> "Store":
         """Return the store.
 
         Raises:
@@ -109,10 +118,10 @@ def open_workspace(
     ) as scratch:
         here = (cwd or Path.cwd()).absolute()
         if repo is None:
-            yield Workspace(here, Path(scratch), None, None, None)
+            yield Workspace(here, Path(scratch), None, None)
             return
         with Objects(repo) as objects:
-            yield Workspace(here, Path(scratch), repo, Store(repo, objects), objects)
+            yield Workspace(here, Path(scratch), repo, objects)
 
 
 def _repository(cwd: Path | None, *, needs_repository: bool) -> Repo | None:
