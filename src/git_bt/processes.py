@@ -71,7 +71,7 @@ class Process:
 
     def wait(self, timeout_s: float) -> int:
         """Wait without polling; return the exit code, or minus the signal's number."""
-        timer = threading.Timer(timeout_s, self._time_out)
+        timer = threading.Timer(min(timeout_s, threading.TIMEOUT_MAX), self._time_out)
         timer.daemon = True
         timer.start()
         try:

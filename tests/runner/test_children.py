@@ -28,6 +28,14 @@ def test_an_environment_without_git_bt_runs_it(lean: Path) -> None:
     assert 0 < outcome.elapsed_s < 30
 
 
+def test_distributions_are_recorded_by_what_was_loaded(tape: Path) -> None:
+    """Also those whose module has another name; not those that only start-up files loaded."""
+    outcome = run(job_of("import yaml\n" + BUY_ONCE, tape))
+
+    assert outcome.environment is not None
+    assert outcome.environment.packages.keys() == {"lrvx", "numpy", "pyyaml"}
+
+
 def test_git_bt_is_not_there_for_the_strategy(lean: Path, tape: Path) -> None:
     """Nothing of the parent leaks in: not our package, not the folder of the harness."""
     interpreter = find_interpreter(load_adapter("flox"), Wanted(option=str(lean)))

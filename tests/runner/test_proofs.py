@@ -27,6 +27,7 @@ def test_bytes_are_proved_before_anything_runs(tape: Path) -> None:
     refuse(dataclasses.replace(job, content={}), Incomplete, "the bytes of s.py are not at hand")
     members = {**job.members, "../x.py": job.members["x.py"]}
     refuse(dataclasses.replace(job, members=members), Corrupt, "'../x.py'")
+    refuse(dataclasses.replace(job, entry_point="y.py"), Incomplete, "entry point y.py is not")
 
 
 def test_a_written_out_tape_is_proved(tape: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from git_bt import engines
 from git_bt.canonical import encode_json, sha256
-from git_bt.errors import Corrupt
+from git_bt.errors import Corrupt, Incomplete
 from git_bt.interpreters import Adapter, Interpreter
 from git_bt.model import Environment, Failure, Outcome
 from git_bt.processes import Folder, interruptible, spawn
@@ -108,7 +108,7 @@ class Child:
 
         Raises:
             Corrupt: the bytes of a file are not its member's, or a path is unsafe.
-            Incomplete: the bytes of a file are not at hand.
+            Incomplete: the bytes of a file are not at hand, or there is no entry point.
         """
         with interruptible():
             ended = self.run_on(job, place_tape(job.tape, self.folder.path))
@@ -141,6 +141,8 @@ class Child:
         )
 
     def _write_job(self, job: Job, tape: Path | None) -> None:
+        if job.entry_point not in job.members:
+            raise Incomplete(f"entry point {job.entry_point} is not among the strategy's files")
         files = self._dir / "files"
         value = {
             "entry_point": str(files / job.entry_point),
