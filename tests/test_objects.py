@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from conftest import GitRepo, make_repo
 from git_bt.errors import CannotWork, Corrupt
 from git_bt.model import REGULAR, Oid
+from git_bt.object_writer import Writer
 from git_bt.objects import (
     FOLDER,
     Blob,
     Objects,
     TreeEntry,
-    Writer,
     blob_oid,
     object_id,
     parse_commit,
@@ -298,9 +298,11 @@ def test_equal_writes_are_equal_commits(tmp_path: Path) -> None:
 def test_leaving_without_a_commit_leaves_nothing(any_repo: GitRepo, objects: Objects) -> None:
     """No ref, no pack, no report of a crash."""
     with Writer(objects.repo, "refs/bt-tmp/1") as writer:
-        writer.blob(b"x" * 1000)
+        for _ in range(20):
+            writer.blob(os.urandom(100_000))
 
     assert any_repo.git("for-each-ref") == ""
+    assert not list(any_repo.path.glob(".git/objects/**/tmp_*"))
     assert not list(any_repo.path.glob(".git/fast_import_crash_*"))
     assert any_repo.git("fsck", "--full") == ""
 

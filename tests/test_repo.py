@@ -11,7 +11,8 @@ import pytest
 from conftest import GitRepo, make_repo
 from git_bt import repo as room
 from git_bt.errors import CannotWork, Usage
-from git_bt.repo import Repo, Result, commit_all, create, environment, failure
+from git_bt.git_process import Result, environment, failure
+from git_bt.repo import Repo, commit_all, create
 
 
 def fake_git(folder: Path, script: str) -> str:

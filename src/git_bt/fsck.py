@@ -267,16 +267,16 @@ class _Search:
     def _files(self, folder: TreeEntry, *bundles: str) -> Iterator[tuple[str, TreeEntry]]:
         """Yield the files below a folder, as many as a store of ours could hold."""
         left = [("", folder)]
-        while left:
-            prefix, at = left.pop()
-            if len(left) > _MOST_FOLDERS:  # a tree can be made to hold itself many times over
-                self.report("layout", prefix, "more folders than anybody has", *bundles)
+        for _ in range(_MOST_FOLDERS):  # a tree can be made to hold another many times over
+            if not left:
                 return
+            prefix, at = left.pop()
             for name, entry in self.tree(at.oid, *bundles).items():
                 if entry.mode == FOLDER:
                     left.append((f"{prefix}{name}/", entry))
                 else:
                     yield prefix + name, entry
+        self.report("layout", folder.oid, f"more than {_MOST_FOLDERS} folders", *bundles)
 
     def _members(
         self,

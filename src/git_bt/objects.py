@@ -1,32 +1,27 @@
-"""Reading and writing git objects by plumbing: one batch pipe out, one fast-import in.
+"""Reading git objects by plumbing, through one batch pipe.
 
 Every object that is read is hashed again: git trusts the file it finds under an id, and a verdict
-may not. Parsing stops at trees and commits; what the blobs mean is for others. Nothing here moves
-a ref that anybody sees.
+may not. Parsing stops at trees and commits; what the blobs mean is for others. Writing is
+`object_writer.py`.
 """
 
 import hashlib
 import os
-import re
 import select
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
 from git_bt.errors import CannotWork, Corrupt
+from git_bt.git_process import environment
 from git_bt.model import Oid
-from git_bt.repo import Repo, Result, environment, failure
+from git_bt.repo import Repo
 
 FOLDER = "40000"
-DURABLE = (
-    *("-c", "core.fsync=objects,derived-metadata,reference"),
-    *("-c", "core.fsyncMethod=batch"),
-)
-"""Options of git calls that write what is announced: on the disk before it is said."""
 _CHUNK = 1 << 20
 _PIPE = 1 << 16
 _STALL_MS = 500
@@ -177,7 +172,7 @@ class Objects:
         process = self._process
         if process is None or process.poll() is not None or pipes(process)[0].closed:
             self._stop()
-            process = _popen(self.repo, "cat-file", "--batch", stderr=subprocess.DEVNULL)
+            process = start(self.repo, "cat-file", "--batch", stderr=subprocess.DEVNULL)
             self._process = process
         return process
 
@@ -285,7 +280,8 @@ def parse_commit(oid: Oid, data: bytes) -> Commit:
     return Commit(Oid(head[0][1]), parents, message)
 
 
-def _popen(repo: Repo, *args: str, stderr: int) -> subprocess.Popen[bytes]:
+def start(repo: Repo, *args: str, stderr: int) -> subprocess.Popen[bytes]:
+    """Start git with pipes for its input and output; raises CannotWork when that fails."""
     try:
         return subprocess.Popen(
             repo.command(*args),
@@ -304,105 +300,3 @@ def pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     if process.stdin is None or process.stdout is None:
         raise ValueError("the process has no pipes")
     return process.stdin, process.stdout
-
-
-# -- writing --------------------------------------------------------------------------------------
-
-
-class Writer:
-    """Blobs and one commit through one `git fast-import`, held by a ref that nobody looks at.
-
-    Feed blobs, then call `commit`, which ends the process; leaving without it leaves no ref.
-    Everything is on the disk before the ref is: one batched fsync, whatever the number of blobs.
-
-    Args:
-        repo: where to.
-        ref: the full name of a temporary ref that does not exist.
-    """
-
-    def __init__(self, repo: Repo, ref: str) -> None:
-        self.repo = repo
-        self.ref = ref
-        self._fed: set[Oid] = set()
-        self._process = _popen(
-            repo,
-            *DURABLE,
-            "fast-import",
-            "--quiet",
-            "--done",
-            "--date-format=raw",
-            stderr=subprocess.PIPE,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-            with suppress(CannotWork):
-                self._end(b"")
-
-    def blob(self, data: bytes) -> Oid:
-        """Write a blob and return its id.
-
-        Raises:
-            CannotWork: the disk is full, or git refused.
-        """
-        oid = blob_oid(data, self.repo.hash_name)
-        if oid not in self._fed:
-            self._fed.add(oid)
-            self._feed(b"blob\ndata %d\n" % len(data), data, b"\n")
-        return oid
-
-    def commit(
-        self, files: Mapping[str, TreeEntry], *, parent: Oid | None, message: str, when_s: int
-    ) -> Oid:
-        """Write the parent's tree with files put into it, and return the commit.
-
-        Args:
-            files: path to blob or tree; a folder's mode puts a whole tree there.
-            parent: the commit before this one; None begins a chain.
-            message: the commit message.
-            when_s: seconds since the epoch; the author is git-bt.
-
-        Raises:
-            CannotWork: the disk is full, or git refused.
-        """
-        who, text = b"git-bt <git-bt@invalid> %d +0000" % when_s, message.encode()
-        head = b"commit %s\nmark :1\ncommitter %s\n" % (self.ref.encode(), who)
-        self._feed(head, b"data %d\n" % len(text), text, b"\n")
-        if parent is not None:
-            self._feed(b"from %s\n" % parent.encode())
-        for path, entry in files.items():
-            mode = entry.mode.zfill(6)
-            self._feed(f"M {mode} {entry.oid} ".encode(), _quoted(path), b"\n")
-        out = self._end(b"\nget-mark :1\ndone\n")
-        return Oid(out.decode().strip())
-
-    def _feed(self, *pieces: bytes) -> None:
-        into, _ = pipes(self._process)
-        try:
-            into.writelines(pieces)
-        except BrokenPipeError:
-            self._end(b"")
-
-    def _end(self, last: bytes) -> bytes:
-        process = self._process
-        out, err = process.communicate(last or None)
-        if process.returncode:
-            # It leaves a report of the crash in the git directory; what matters of it is in `err`.
-            report = self.repo.git_dir / f"fast_import_crash_{process.pid}"
-            report.unlink(missing_ok=True)
-            raise failure("fast-import", Result(process.returncode, out, err))
-        return out
-
-
-def _quoted(path: str) -> bytes:
-    """Return a path between quotes as fast-import reads it."""
-    return b'"%s"' % re.sub(rb'[\x00-\x1f"\\\x7f]', lambda m: b"\\%03o" % ord(m[0]), path.encode())

@@ -16,9 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from git_bt.errors import CannotWork, Corrupt, Locked
+from git_bt.git_process import cannot_write, failure
 from git_bt.model import Oid
-from git_bt.objects import DURABLE
-from git_bt.repo import Repo, cannot_write, failure
+from git_bt.object_writer import DURABLE
+from git_bt.repo import Repo
 
 TEMPORARY = "refs/bt-tmp/"
 PATIENCE_S = 30.0
@@ -201,7 +202,7 @@ def sweep(repo: Repo, refs: Mapping[str, Oid]) -> None:
 
 def _is_alive(ref: str) -> bool:
     pid = ref.removeprefix(TEMPORARY).partition("-")[0]
-    if not pid.isdecimal():
+    if not pid.isdecimal() or int(pid) == os.getpid():  # our own: left from a failure before
         return False
     try:
         os.kill(int(pid), 0)

@@ -17,66 +17,11 @@ from types import TracebackType
 from typing import Self
 
 from git_bt.errors import BtError, CannotWork, Usage
+from git_bt.git_process import SAFE, Result, environment, failure, git_at_hand
 from git_bt.model import Oid
 
 OLDEST_GIT = (2, 38)
-SAFE = (
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "protocol.ext.allow=never"),
-)
-# What a user sets for himself; the rest of GIT_* names the repository of a hook, or its index.
-_KEPT = re.compile(
-    r"GIT_(CONFIG_.*|AUTHOR_.*|COMMITTER_.*|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM|SSL_.*"
-    r"|ASKPASS|SSH.*|TRACE.*|EXEC_PATH|HTTP_.*|PROXY.*|ALLOW_PROTOCOL|ATTR_NOSYSTEM|NO_LAZY_FETCH"
-    r"|TEMPLATE_DIR|DEFAULT_HASH|DEFAULT_REF_FORMAT)"
-)
-_PLACE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a git process left behind."""
-
-    code: int
-    out: bytes
-    err: bytes
-
-    @property
-    def text(self) -> str:
-        """What it printed, without the last newline; bytes that are not UTF-8 are escaped."""
-        return self.out.decode(errors="surrogateescape").rstrip("\n")
-
-    @property
-    def complaint(self) -> str:
-        """Git's own first line about what is wrong, without `fatal:`."""
-        lines = [line for line in self.err.decode(errors="replace").splitlines() if line.strip()]
-        bad = [line for line in lines if re.match(r"(fatal|error|BUG)\b", line)]
-        first = (bad or lines or [f"exit code {self.code}, and no word why"])[0]
-        return re.sub(r"^(fatal|error): ", "", first).strip().rstrip(".")
-
-
-def environment(*, keep_index: bool = False, place: bool = False) -> dict[str, str]:
-    """Return the environment of a git process.
-
-    Args:
-        keep_index: keep the index and repository that a hook was given.
-        place: keep the repository that the user named (`git --git-dir=… bt`).
-    """
-    kept = {"GIT_INDEX_FILE", "GIT_DIR"} if keep_index else set()
-    kept |= set(_PLACE) if place else set()
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in kept or _KEPT.fullmatch(name)
-    }
-    return env | {
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_NO_REPLACE_OBJECTS": "1",  # an id names its own bytes, not what refs/replace says
-        "LC_ALL": "C",
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +68,7 @@ class Repo:
         ]  # fmt: skip
         # Both at once: the version costs nothing beside the other.
         with (
-            _git_missing(),
+            git_at_hand(),
             subprocess.Popen(["git", "version"], env=env, stdout=subprocess.PIPE) as version,
         ):
             done = subprocess.run(
@@ -173,7 +118,7 @@ class Repo:
             CannotWork: git failed (with `check`), or cannot be started.
         """
         surroundings = environment(keep_index=keep_index) | dict(env or {})
-        with _git_missing():
+        with git_at_hand():
             done = subprocess.run(
                 self.command(*args),
                 cwd=self.cwd,
@@ -241,44 +186,6 @@ class Repo:
 # -- what may go wrong ----------------------------------------------------------------------------
 
 
-def failure(verb: str, result: Result) -> CannotWork:
-    """Return the error of a git call that failed, in plain words where the cause is common."""
-    text = result.err.decode(errors="replace")
-    said = f"git {verb}: {result.complaint}"
-    if "No space left on device" in text or "Disk quota exceeded" in text:
-        return CannotWork(f"the disk is full: {said}", hint="make room, then run it again")
-    if "Read-only file system" in text:
-        return CannotWork(f"the file system is read-only: {said}")
-    if "ermission denied" in text or "insufficient permission" in text:
-        return CannotWork(f"no permission to write: {said}")
-    return CannotWork(said)
-
-
-def cannot_write(place: Path, error: OSError) -> CannotWork:
-    """Return the error of a file below the git directory that could not be written."""
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return CannotWork(f"the disk is full: {place}", hint="make room, then run it again")
-    if error.errno == errno.EROFS:
-        return CannotWork(f"the file system is read-only: {place}")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return CannotWork(f"no permission to write: {place}")
-    return CannotWork(f"cannot write {place}: {error.strerror}")
-
-
-@contextmanager
-def _git_missing() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as e:
-        if e.filename == "git":
-            raise CannotWork("git is not on PATH", hint="install git 2.38 or newer") from e
-        raise CannotWork(f"no such directory: {e.filename}") from e
-    except (PermissionError, NotADirectoryError) as e:
-        raise CannotWork(f"cannot run git in {e.filename}: {e.strerror}") from e
-
-
 def _directory(start: Path | None) -> Path:
     try:
         return Path.cwd() if start is None else start.absolute()
@@ -336,7 +243,7 @@ def diff_folders(where: Path, a: str, b: str) -> str:
         a,
         b,
     ]
-    with _git_missing():
+    with git_at_hand():
         done = subprocess.run(
             ["git", *SAFE, "diff", *words],
             cwd=where,

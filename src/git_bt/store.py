@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from git_bt.errors import CannotWork, Corrupt, Usage
 from git_bt.model import REGULAR, Bundle, Captured, Members, Oid, RunRecord, Source
-from git_bt.objects import FOLDER, Blob, Objects, TreeEntry, Writer
+from git_bt.object_writer import Writer
+from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
 from git_bt.publish import (
+    GIT_PATIENCE_S,
     PATIENCE_S,
     TEMPORARY,
     announce,
@@ -349,7 +351,8 @@ class Store:
         new = writer.commit(files, parent=old, message=message, when_s=int(time.time()))
         held[writer.ref] = new
         self._read_back(new, files)
-        if not swap(self.repo, {REF: (new, old)}, dropped=held):
+        patience_s = min(self.patience_s, GIT_PATIENCE_S)
+        if not swap(self.repo, {REF: (new, old)}, dropped=held, patience_s=patience_s):
             return False
         announce(self.repo, new)
         held.clear()
