@@ -331,7 +331,10 @@ def matches(shown: str, came: str) -> bool:
     return re.fullmatch(pattern, shape(came), re.DOTALL) is not None
 
 
-TUTORIALS = [p for p in (DOCS / "tutorial").glob("*.md") if p.name != "index.md"]
+TUTORIALS = [
+    ROOT / "README.md",
+    *(p for p in (DOCS / "tutorial").glob("*.md") if p.name != "index.md"),
+]
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=name_of)
