@@ -34,7 +34,7 @@ def diff(a: str, b: str, *, all_differences: bool = False, cwd: Path | None = No
                 {"engine": right.engine.name, "version": right.engine.version},
             ),
             config=_changes(left.config, right.config),
-            environment=_changes(_environment(one), _environment(two)),
+            environment=_environment(one, two),
             metrics_a=metrics_of_bundle(one.bundle),
             metrics_b=metrics_of_bundle(two.bundle),
             files=_changes(_files(one.bundle), _files(two.bundle)),
@@ -58,10 +58,14 @@ def _files(bundle: Bundle) -> dict[str, str]:
     return {p: m.sha256 for p, m in bundle.manifest.members.items() if p.startswith(inputs)}
 
 
-def _environment(found: Found) -> dict[str, str]:
-    if found.record is None:
-        return {}
-    return {"python": found.record.python, **found.record.packages}
+def _environment(one: Found, two: Found) -> tuple[Change, ...]:
+    """Return what the two ran on differently, as far as it is known of both."""
+    if one.record is None or two.record is None:
+        return ()
+    return _changes(
+        {"python": one.record.python, **one.record.packages},
+        {"python": two.record.python, **two.record.packages},
+    )
 
 
 def _code(workspace: Workspace, a: Bundle, b: Bundle) -> str:

@@ -7,7 +7,7 @@ from git_bt.archive import write_archive
 from git_bt.bundle import check_content
 from git_bt.commands.locate import fetch, locate
 from git_bt.commands.tapes import with_tape
-from git_bt.commands.workspace import open_workspace
+from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.flox_layout import flox_entries
 from git_bt.model import Bundle
 from git_bt.reports import ExportReport
@@ -30,18 +30,18 @@ def export(
     with open_workspace(cwd, needs_repository=False) as workspace:
         bundle = with_tape(workspace, fetch(workspace, locate(workspace, name)).bundle)
         check_content(bundle)
-        target = workspace.cwd / (to or f"{bundle.id[:12]}.tar")
-        return write(bundle, target, layout=layout)
+        return write(workspace, bundle, to or f"{bundle.id[:12]}.tar", layout=layout)
 
 
-def write(bundle: Bundle, target: Path, *, layout: str = "git-bt") -> ExportReport:
-    """Write a bundle whose bytes are proved to a file."""
+def write(workspace: Workspace, bundle: Bundle, to: str, *, layout: str = "git-bt") -> ExportReport:
+    """Write a bundle whose bytes are proved to a file, named as the user named it."""
+    target = workspace.cwd / to
     write_archive(target, flox_entries(bundle, for_lrvx=layout == "lrvx"))
     with target.open("rb") as archive:
         digest = hashlib.file_digest(archive, "sha256").hexdigest()
     return ExportReport(
         bundle=bundle.id,
-        path=str(target),
+        path=to,
         sha256=digest,
         size=target.stat().st_size,
         layout=layout,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_bt.commands.workspace import Workspace
-from git_bt.errors import Incomplete, Usage
+from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.model import Bundle, RunRecord, Strategy
 
 _ID = re.compile(r"[0-9a-f]{4,64}")
@@ -21,12 +21,16 @@ _SOURCE = (".py", ".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What a word names: exactly one of archive, id and strategy is set."""
+    """What a word names: exactly one of archive, id, strategy and fault is set.
+
+    `fault` is what is wrong with a strategy that is there and cannot be read.
+    """
 
     name: str
     archive: Path | None = None
     id: str | None = None
     strategy: Strategy | None = None
+    fault: BtError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,12 @@ def locate(workspace: Workspace, name: str) -> Named:
 
     workspace.need_store()
     from_top = workspace.path_from_top(name)
-    return Named(name=name, strategy=read_strategy(workspace.files(), from_top))
+    try:
+        return Named(name=name, strategy=read_strategy(workspace.files(), from_top))
+    except BtError as e:
+        if not (path / "strategy.yaml").is_file():
+            raise
+        return Named(name=name, fault=e)
 
 
 def fetch(workspace: Workspace, named: Named) -> Found:
@@ -65,7 +74,10 @@ def fetch(workspace: Workspace, named: Named) -> Found:
     Raises:
         Corrupt: its bytes are not what they should be.
         Incomplete: the strategy has no bundle yet.
+        BtError: the strategy cannot be read.
     """
+    if named.fault is not None:
+        raise named.fault
     if named.archive is not None:
         from git_bt.archive import open_archive
         from git_bt.flox_layout import read_flox

@@ -81,7 +81,7 @@ def finish(
         bundle=bundle.id,
         environment=record.environment,
         metrics=metrics_of(output),
-        exported=None if export_to is None else write(bundle, workspace.cwd / export_to).path,
+        exported=None if export_to is None else write(workspace, bundle, export_to).path,
     )
 
 

@@ -41,7 +41,7 @@ def restore(
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
             place.chmod(0o755 if mode == EXECUTABLE else 0o644)
-        return RestoreReport(bundle=bundle.id, directory=str(target), files=tuple(sorted(files)))
+        return RestoreReport(bundle=bundle.id, directory=directory, files=tuple(sorted(files)))
 
 
 def _files(bundle: Bundle, *, with_tape: bool) -> dict[str, tuple[bytes, str]]:

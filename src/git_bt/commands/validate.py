@@ -1,10 +1,11 @@
 """Run bundles and strategies again, and say whether they give what was recorded."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from git_bt.bundle import check_content
@@ -61,7 +62,6 @@ def validate(
             limit=None if all_differences else 1,
             record=record,
             step=step,
-            live=[],
         )
         return ValidateReport(bundles=judge.all(targets, jobs or os.cpu_count() or 1))
 
@@ -71,20 +71,32 @@ def _all(workspace: Workspace) -> list[Named]:
     from git_bt.capture import find_strategies, read_strategy
 
     files = workspace.files()
-    found = [read_strategy(files, name) for name in find_strategies(files)]
-    return [Named(name=s.name, strategy=s) for s in found if s.engine or s.tape]
+    found = []
+    for name in find_strategies(files):
+        try:
+            strategy = read_strategy(files, name)
+        except BtError as e:
+            found.append(Named(name=name, fault=e))
+            continue
+        if strategy.engine or strategy.tape:
+            found.append(Named(name=name, strategy=strategy))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judge:
-    """What every judgement of one command shares; `live` are the children that run now."""
+    """What every judgement of one command shares.
+
+    `live` are the children that run now; once `is_over` is set, no other may begin.
+    """
 
     workspace: Workspace
     grant: Grant
     limit: int | None
     record: bool
     step: Step
-    live: list[Child]
+    live: list[Child] = field(default_factory=list)
+    is_over: threading.Event = field(default_factory=threading.Event)
 
     def all(self, targets: Sequence[Named], jobs: int) -> tuple[Validation, ...]:
         """Judge all, several at once; the order is that of the targets."""
@@ -98,9 +110,10 @@ class _Judge:
                 return tuple(future.result() for future in futures)
             except BaseException:
                 # Ctrl-C reaches this thread only: end the others' children, start no more.
+                self.is_over.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 for child in list(self.live):
-                    child.close()
+                    child.stop()
                 raise
 
     def one(self, target: Named, *, alone: bool) -> Validation:
