@@ -229,8 +229,8 @@ class Environment:
 class Failure:
     """Why a run gave no result.
 
-    `kind`: raised, timeout, memory, killed, no-result, work-tree-module, bad-output (verdict
-    failed); tape-corrupt (corrupt); tape-missing, engine-missing (incomplete).
+    `kind`: raised, timeout, memory, killed, no-result, work-tree-module, tape-changed, bad-output
+    (verdict failed); tape-corrupt (corrupt); tape-missing, engine-missing (incomplete).
     """
 
     kind: str
