@@ -34,6 +34,7 @@ from git_bt.store_layout import (
 
 KINDS = ("bundles", "snapshots", "runs", "inputs")
 _MOST_FOLDERS = 100_000
+_SUBMODULE = "160000"  # a commit of another repository: not ours to have
 OTHER_KINDS = ("sweeps",)  # their objects are proved, what they mean is not ours
 
 
@@ -74,6 +75,7 @@ class _Search:
     trees: dict[Oid, dict[str, TreeEntry] | None] = field(default_factory=dict)
     blobs: dict[Oid, tuple[str, int] | None] = field(default_factory=dict)
     commits: dict[Oid, Commit | None] = field(default_factory=dict)
+    reached: set[Oid] = field(default_factory=set)
     broken: dict[Oid, _Broken] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     bundles: set[str] = field(default_factory=set)
@@ -169,12 +171,17 @@ class _Search:
             return set()
 
     def _reach(self, tree: Oid) -> None:
-        left = [tree] if tree not in self.trees else []
+        """Read what else there is: older trees, and what nothing here understands."""
+        left = [tree]
         while left:
-            for entry in self.tree(left.pop()).values():
+            oid = left.pop()
+            if oid in self.reached:
+                continue
+            self.reached.add(oid)
+            for entry in self.tree(oid).values():
                 if entry.mode == FOLDER:
-                    left += [entry.oid] if entry.oid not in self.trees else []
-                elif entry.mode != "160000":
+                    left.append(entry.oid)
+                elif entry.mode != _SUBMODULE:
                     self.blob(entry.oid)
 
     def _lost(self) -> None:
@@ -228,6 +235,8 @@ class _Search:
     def bundle(self, digest: str, entry: TreeEntry) -> None:
         self.bundles.add(digest)
         files = dict(self._files(entry, digest))
+        if entry.oid in self.broken:
+            return
         manifest = self._manifest(files.pop(MANIFEST, None), digest)
         if manifest is not None:
             self._members(files, manifest.members, "member", place("bundles", digest), digest)
@@ -250,6 +259,8 @@ class _Search:
         self.snapshots.add(digest)
         path = place("snapshots", digest)
         files = dict(self._files(entry))
+        if entry.oid in self.broken:
+            return
         stored = files.pop(SNAPSHOT, None)
         if stored is None or stored.mode != REGULAR:
             self.report("snapshot", path, f"{SNAPSHOT} is missing")
