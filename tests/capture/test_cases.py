@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from conftest import CASES, GitRepo, make_repo
-from git_bt.capture import capture, read_strategy
+from git_bt.capture.snapshot import capture
+from git_bt.capture.strategy import read_strategy
 from git_bt.errors import Usage
 from git_bt.files import Files, commit_files, folder_files, index_files, work_tree_files
 from git_bt.objects import Objects

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import GitRepo
-from git_bt.capture import capture, missing_module_hint, read_strategy
-from git_bt.capture.imports import find_imports
+from git_bt.capture.imports import find_imports, missing_module_hint
+from git_bt.capture.snapshot import capture
+from git_bt.capture.strategy import read_strategy
 from git_bt.files import folder_files, work_tree_files
 from git_bt.objects import Objects
 from git_bt.repo import Repo

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import GitRepo
-from git_bt.capture import capture, find_strategies, read_strategy
 from git_bt.capture.document import MAX_BYTES, MAX_DEPTH, Malformed, Unreadable, read_document
 from git_bt.capture.listing import is_match
+from git_bt.capture.snapshot import capture
 from git_bt.capture.spec import Spec, read_spec
+from git_bt.capture.strategy import find_strategies, read_strategy
 from git_bt.errors import Usage
 from git_bt.files import Files, folder_files, work_tree_files
 from git_bt.model import Strategy, Tolerance

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import CASES, GitRepo, make_repo
 from git_bt.canonical import tape_sha256
-from git_bt.capture import read_tape
+from git_bt.capture.tape import read_tape
 from git_bt.errors import CannotWork, Incomplete, Usage
 from git_bt.files import Files, commit_files, folder_files, index_files, work_tree_files
 from git_bt.model import Member, OnDisk, Strategy, Tape

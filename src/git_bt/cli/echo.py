@@ -77,4 +77,5 @@ def progress() -> Iterator[Step]:
 
 
 def _silent(text: str) -> None:
-    """Say nothing: nobody watches."""
+    """Say nothing: nobody watches. While a run goes on, import what will show its end."""
+    import git_bt.output.text  # noqa: F401

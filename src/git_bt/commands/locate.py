@@ -56,7 +56,7 @@ def locate(workspace: Workspace, name: str) -> Named:
         raise Usage(f"no such file: {name}")
     if _ID.fullmatch(name) and not path.exists():
         return Named(name=name, id=workspace.need_store().resolve(name))
-    from git_bt.capture import read_strategy
+    from git_bt.capture.strategy import read_strategy
 
     workspace.need_store()
     from_top = workspace.path_from_top(name)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from git_bt.capture import read_strategy
+from git_bt.capture.strategy import read_strategy
 from git_bt.commands.plan import Engine, Grant, engine_of_strategy, job_of_strategy
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.model import Outcome, Strategy
@@ -62,12 +62,21 @@ def pack(
             # The children import the engine; what comes after them we import meanwhile.
             from git_bt.commands.packing import finish
 
-            step(f"capturing {strategy.name}")
-            job, captured, market = job_of_strategy(workspace, strategy, plan, grant)
             step(f"running {strategy.name} on {plan.adapter.NAME}")
+            author = workspace.author()
+            job, captured, market = job_of_strategy(workspace, strategy, plan, grant)
             outcomes = _run(children, job)
         step(f"storing {strategy.name}")
-        report = finish(workspace, strategy, plan, captured, market, outcomes, export_to)
+        report = finish(
+            workspace,
+            strategy,
+            plan,
+            captured,
+            market,
+            outcomes,
+            author=author,
+            export_to=export_to,
+        )
         return replace(report, elapsed_s=time.monotonic() - started)
 
 

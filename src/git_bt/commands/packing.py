@@ -31,6 +31,8 @@ def finish(
     captured: Captured,
     market: Tape,
     outcomes: Sequence[Outcome],
+    *,
+    author: str,
     export_to: str | None,
 ) -> PackReport:
     """Judge the runs, and store the bundle when they agree.
@@ -42,6 +44,7 @@ def finish(
         captured: its files.
         market: its tape.
         outcomes: of one run, or of two that should be the same.
+        author: who packs.
         export_to: file to export the bundle to as well.
     """
     report = _judged(strategy, plan, captured, market, outcomes)
@@ -61,9 +64,9 @@ def finish(
         build=strategy.build,
     )
     record = run_record(
-        workspace,
         bundle,
         environment,
+        author=author,
         strategy=strategy.name,
         kind="pack",
         verdict=Verdict.REPRODUCED,

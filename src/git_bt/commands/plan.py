@@ -97,7 +97,8 @@ def job_of_strategy(
         Usage: no tape is named, or a file cannot be captured.
         Incomplete: the tape is not there.
     """
-    from git_bt.capture import capture, read_tape
+    from git_bt.capture.snapshot import capture
+    from git_bt.capture.tape import read_tape
 
     if strategy.tape is None:
         raise Usage(

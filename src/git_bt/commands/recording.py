@@ -3,17 +3,16 @@
 import time
 
 from git_bt.canonical import environment_id
-from git_bt.commands.workspace import Workspace
 from git_bt.model import Bundle, Environment, RunRecord, Tolerances, Verdict
 
 ISOLATION = "process"
 
 
 def run_record(
-    workspace: Workspace,
     bundle: Bundle,
     environment: Environment,
     *,
+    author: str,
     strategy: str,
     kind: str,
     verdict: Verdict,
@@ -24,9 +23,9 @@ def run_record(
     """Return the record of a run that ends now.
 
     Args:
-        workspace: says who runs it.
         bundle: what was run.
         environment: what it ran on.
+        author: who ran it.
         strategy: name of the strategy.
         kind: the command: pack or validate.
         verdict: what was found.
@@ -51,6 +50,6 @@ def run_record(
         python=environment.python,
         platform=environment.platform,
         packages=environment.packages,
-        author=workspace.author(),
+        author=author,
         compare=compare,
     )

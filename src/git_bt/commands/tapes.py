@@ -35,7 +35,7 @@ def find_tape(workspace: Workspace, members: Members) -> Tape:
     Raises:
         Incomplete: none of the places has it.
     """
-    from git_bt.capture import read_tape
+    from git_bt.capture.tape import read_tape
 
     for place in _places(workspace, members):
         try:
@@ -68,7 +68,7 @@ def _places(workspace: Workspace, members: Members) -> Iterator[Path]:
 def _declared(workspace: Workspace) -> list[Path]:
     if workspace.repo is None:
         return []
-    from git_bt.capture import find_strategies, read_strategy
+    from git_bt.capture.strategy import find_strategies, read_strategy
 
     files = workspace.files()
     found = []

@@ -68,7 +68,7 @@ def validate(
 
 def _all(workspace: Workspace) -> list[Named]:
     """Return every strategy that has something to run."""
-    from git_bt.capture import find_strategies, read_strategy
+    from git_bt.capture.strategy import find_strategies, read_strategy
 
     files = workspace.files()
     found = []
@@ -105,8 +105,8 @@ class _Judge:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=jobs) as pool:
-            futures = [pool.submit(self.one, target, alone=False) for target in targets]
             try:
+                futures = [pool.submit(self.one, target, alone=False) for target in targets]
                 return tuple(future.result() for future in futures)
             except BaseException:
                 # Ctrl-C reaches this thread only: end the others' children, start no more.
@@ -119,7 +119,6 @@ class _Judge:
     def one(self, target: Named, *, alone: bool) -> Validation:
         """Judge one; what is wrong with it becomes its verdict, and does not hide the others."""
         started = time.monotonic()
-        self.step(f"validating {target.name}")
         try:
             found = self._judge(target)
         except Corrupt as e:
@@ -137,6 +136,7 @@ class _Judge:
         bundle = with_tape(self.workspace, found.bundle)
         engine = engine_of_bundle(self.workspace, bundle, self.grant)
         with self._child(engine) as child:
+            self.step(f"validating {target.name}")
             check_content(bundle)
             job = job_of_bundle(self.workspace, bundle, engine, self.grant)
             outcome = child.run(job)
@@ -147,6 +147,7 @@ class _Judge:
         found = baseline(self.workspace, strategy.name)
         engine = engine_of_strategy(self.workspace, strategy, self.grant)
         with self._child(engine) as child:
+            self.step(f"validating {target.name}")
             check_content(found.bundle)
             job, captured, _ = job_of_strategy(self.workspace, strategy, engine, self.grant)
             outcome = child.run(job)
@@ -242,9 +243,9 @@ class _Judge:
         if here is None:
             return  # it never ran, so there is no run to record
         run = run_record(
-            self.workspace,
             found.bundle,
             here,
+            author=self.workspace.author(),
             strategy=found.strategy or found.bundle.manifest.entry_point,
             kind="validate",
             verdict=judged.verdict,
