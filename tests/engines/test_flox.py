@@ -11,11 +11,11 @@ from typing import Any
 import lrvx
 import lrvx.bundle
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from floxkit import BUY_ONCE, CASES, HEAD, job_of, on_trade, output_of, run, tape_at, write_tape
-from git_bt.canonical import decode_table
+from git_bt.canonical import COLUMNS, decode_table, encode_json, encode_table
 from git_bt.engines import flox
 from git_bt.model import Value
 
@@ -63,6 +63,7 @@ def test_fixed_ticks_slip_by_the_symbols_tick() -> None:
         ({"slippage_ticks": 2**31}, "slippage_ticks must be a whole number"),
         ({"tick_size": 0}, "tick_size must be above 0"),
         ({"symbol_name": ""}, "symbol_name must be a word"),
+        ({"symbol_name": "a\nb"}, "symbol_name must be a word"),
         ({"exchange": 5}, "exchange must be a word"),
     ],
 )
@@ -74,6 +75,9 @@ def test_a_wrong_config_is_refused_in_one_line(config: dict[Any, Any], words: st
     assert "\n" not in str(caught.value)
 
 
+WORDS = st.text(min_size=1).filter(str.isprintable)
+
+
 @given(
     st.fixed_dictionaries(
         {},
@@ -83,7 +87,7 @@ def test_a_wrong_config_is_refused_in_one_line(config: dict[Any, Any], words: st
             "slippage_ticks": st.integers(0, 1000),
             "tick_size": st.floats(1e-8, 1e3),
             "impact_coeff": st.floats(0, 10),
-            "symbol_name": st.text(min_size=1),
+            "symbol_name": WORDS,
         },
     )
 )
@@ -252,6 +256,28 @@ def test_two_runs_give_the_same_bytes_and_a_trace_the_engine_reads(
     ]
     assert len(trace.read_all_signals()) == first["signals.csv"].count(b"\n") - 1
     assert trace.run_started_ns == 1700000000000000000
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+FILL = st.tuples(
+    st.integers(0), st.integers(), WORDS, st.sampled_from(["buy", "sell"]), FLOATS, FLOATS, FLOATS
+)
+
+
+@given(st.lists(FILL, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_are_written_as_our_encoder_writes_them(
+    tmp_path: Path, rows: list[tuple[Value, ...]]
+) -> None:
+    """The child cannot import the encoder; its bytes are the encoder's all the same."""
+    out = tmp_path
+    summary = {"symbols": {str(row[2]): {"last_price": row[4]} for row in rows}}
+    flox._write(str(out), {"fills": rows, "orders": [], "signals": [], "summary": summary})
+
+    assert (out / "fills.csv").read_bytes() == encode_table(COLUMNS["fills.csv"], rows)
+    assert (out / "orders.csv").read_bytes() == encode_table(COLUMNS["orders.csv"], [])
+    assert (out / "signals.csv").read_bytes() == encode_table(COLUMNS["signals.csv"], [])
+    assert (out / "summary.json").read_bytes() == encode_json(summary)
 
 
 # -- which class, and how it is made --------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_one_that_stops_its_supervisor_is_ended(
         "print(daemon.pid, flush=True)\n"
         "while True: pass"
     )
-    failure = failure_of(run(job_of(text, tape, timeout_s=0.7)))
+    failure = failure_of(run(job_of(text, tape, timeout_s=2.0)))
 
     assert failure.kind == "timeout"
     assert not is_running(int(failure.tail))

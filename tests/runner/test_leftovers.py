@@ -75,7 +75,8 @@ if self.n == 1:
 def test_no_descendant_survives(then: str, kind: str | None, tape: Path, tmp_path: Path) -> None:
     """A daemon in a new session, with an empty environment, is killed at every kind of end."""
     pids = tmp_path / "pid"
-    outcome = run(job_of(daemon_text(pids, then), tape, timeout_s=1.0))
+    timeout_s = 2.0 if kind == "timeout" else 60.0
+    outcome = run(job_of(daemon_text(pids, then), tape, timeout_s=timeout_s))
 
     assert (outcome.failure.kind if outcome.failure else None) == kind
     assert not is_running(int(pids.read_text()))

@@ -9,15 +9,16 @@ does not either. One file, because the child loads an adapter by its path.
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import functools
 import hashlib
-import json
 import math
 import os
 import sys
 import types
 from collections.abc import Callable, Sequence
+from csv import writer as csv_writer  # by name: a strategy may patch the modules for itself
+from json import dump as write_json
 from typing import Any, cast
 
 NAME = "flox"
@@ -84,8 +85,8 @@ def complete(config: Any) -> dict[str, Any]:
             raise ValueError(f"unknown config key {key!r} for engine flox{_nearest(key)}")
     full = {**DEFAULTS, **config}
     for key in ("symbol_name", "exchange"):
-        if not isinstance(full[key], str) or not full[key]:
-            raise ValueError(f"config {key} must be a word, is {full[key]!r}")
+        if not isinstance(full[key], str) or not full[key] or not full[key].isprintable():
+            raise ValueError(f"config {key} must be a word, is {full[key]!r:.60}")
     model = full["slippage_model"]
     if model not in MODELS:
         raise ValueError(f"config slippage_model must be {' or '.join(MODELS)}, is {model!r}")
@@ -328,14 +329,24 @@ def _make(cls: Any, symbol: int) -> Any:
         signature = inspect.signature(cls)
     except (TypeError, ValueError):  # the engine's own constructor, which takes the symbols
         return cls([symbol])
-    arguments: list[Any]
-    for arguments in ([[symbol]], []):
+    takes: list[list[Any]] = [a for a in ([[symbol]], []) if _binds(signature, a)]
+    if len(takes) != 2:
+        return cls(*(takes or [[[symbol]]])[0])  # neither fits: let it say so itself
+    try:
+        return cls([symbol])
+    except TypeError as first:
         try:
-            signature.bind(*arguments)
+            return cls()  # as FLOX does, and this one can
         except TypeError:
-            continue
-        return cls(*arguments)
-    return cls([symbol])  # neither fits: let it say so itself
+            raise first from None
+
+
+def _binds(signature: Any, arguments: list[Any]) -> bool:
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return False
+    return True
 
 
 class _Watch:
@@ -347,6 +358,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.raised: list[BaseException] = []
+        self.theirs: Callable[[int, str], Any] | None = None
 
     def guard(self, cls: Any, base: Any) -> None:
         for name in dir(base):
@@ -369,13 +381,27 @@ class _Watch:
         return call
 
     def listen(self, flox: Any) -> None:
-        if hasattr(flox, "set_log_callback"):
-            flox.set_log_callback(self.log)
+        """Take the engine's log; a strategy that takes it after us is told what we heard."""
+        install = getattr(flox, "set_log_callback", None)
+        if install is None:
+            return
+        install(self.log)
+
+        def set_log_callback(callback: Callable[[int, str], Any] | None) -> None:
+            self.theirs = callback
+
+        for module in list(sys.modules.values()):
+            if getattr(module, "__dict__", {}).get("set_log_callback") is install:
+                module.__dict__["set_log_callback"] = set_log_callback
 
     def log(self, level: int, message: str) -> None:
         if level >= 2 and "Strategy." in message and " raised" in message and not self.raised:
             self.raised.append(Refused("raised", message.partition("raised: ")[2] or message))
-        sys.stderr.write(message.rstrip() + "\n")
+        with contextlib.suppress(Exception):  # theirs may raise, and so may a closed stderr
+            if self.theirs is not None:
+                self.theirs(level, message)
+            else:
+                sys.stderr.write(message.rstrip() + "\n")
 
     def check(self) -> None:
         if self.raised:
@@ -403,11 +429,15 @@ def run(job: Job) -> None:
     """
     flox = engine()
     trades = _read_tape(flox, job)
+    with open(job["entry_point"], "rb") as f:  # before it runs: it may remove itself
+        digest = hashlib.sha256(f.read()).hexdigest()
+    watch = _Watch()
+    watch.listen(flox)
     module = _load(job["entry_point"])
     cls = _strategy_class(flox, module, job["entry_point"])
-    rows = _drive(flox, cls, trades, job["config"])
+    rows = _drive(flox, cls, trades, job["config"], watch)
     _write(job["out"], rows)
-    _write_trace(flox, job, rows)
+    _write_trace(flox, job, rows, digest)
 
 
 class _Book:
@@ -486,7 +516,9 @@ def _submitter(flox: Any, sim: Any, symbol: int) -> Callable[[int, Row], bool]:
     return submit
 
 
-def _drive(flox: Any, cls: Any, trades: Any, config: dict[str, Any]) -> dict[str, Any]:
+def _drive(
+    flox: Any, cls: Any, trades: Any, config: dict[str, Any], watch: _Watch
+) -> dict[str, Any]:
     """Feed every trade to executor and strategy, as lrvx.bundle does, and return the rows."""
     name = config["symbol_name"]
     times = trades["exchange_ts_ns"]
@@ -502,12 +534,10 @@ def _drive(flox: Any, cls: Any, trades: Any, config: dict[str, Any]) -> dict[str
         bps=float(config["slippage_bps"]),
         impact_coeff=float(config["impact_coeff"]),
     )
-    watch = _Watch()
     book = _Book(_submitter(flox, sim, symbol), name, watch)
     book.now = first
     runner = flox.Runner(registry, on_signal=book.on_signal)
     watch.guard(cls, flox.Strategy)
-    watch.listen(flox)
     strategy = _make(cls, symbol)
     runner.add_strategy(strategy)
     runner.start()
@@ -564,19 +594,17 @@ def _feed(trades: Any, symbol: int, sim: Any, runner: Any, book: _Book) -> float
 def _write(out: str, rows: dict[str, Any]) -> None:
     for name, columns in (("fills", FILLS), ("orders", ORDERS), ("signals", SIGNALS)):
         with open(os.path.join(out, name + ".csv"), "w", encoding="utf-8", newline="") as f:
-            writer = csv.writer(f, lineterminator="\n")
+            writer = csv_writer(f, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows(rows[name])
     with open(os.path.join(out, "summary.json"), "w", encoding="utf-8", newline="") as f:
-        json.dump(rows["summary"], f, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        write_json(rows["summary"], f, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         f.write("\n")
 
 
-def _write_trace(flox: Any, job: Job, rows: dict[str, Any]) -> None:
+def _write_trace(flox: Any, job: Job, rows: dict[str, Any], digest: str) -> None:
     """Write the engine's own trace, with tape time wherever FLOX writes the wall clock."""
     folder = os.path.join(job["out"], "run.floxrun")
-    with open(job["entry_point"], "rb") as f:
-        digest = hashlib.sha256(f.read()).hexdigest()
     recorder = flox.TraceRecorder(
         path=folder,
         strategy_id=os.path.splitext(os.path.basename(job["entry_point"]))[0],

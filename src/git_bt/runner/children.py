@@ -32,6 +32,7 @@ from git_bt.runner.job import (
 from git_bt.runner.outcome import (
     file_to_add,
     how_it_ended,
+    one_line,
     read_done,
     read_environment,
     read_output,
@@ -175,7 +176,7 @@ class Child:
         tail = "\n".join(t for t in (self._tail(), told.get("tail") or "") if t)
         return Failure(
             kind=told["kind"],
-            message=self._shown(told["message"]),
+            message=one_line(self._shown(told["message"])),
             hint=told.get("hint") or self._hint(job, told),
             tail=self._shown(tail),
         )

@@ -4,11 +4,12 @@ Nothing here waits or kills. What the child says in done.json is believed only w
 what it wrote only when our own encoder would have written the same bytes.
 """
 
+import errno
 import os
 import re
 import signal
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from git_bt.model import EngineVersion, Environment, Output
 
 TAIL_LINES = 20
 TAIL_BYTES = 8192
+MAX_DONE = 1 << 20
+FAILURE = ("kind", "message")
+RAN_ON = ("python", "platform")
+TAIL_WIDTH = 500
 TRACE = re.compile(r"run\.floxrun/(manifest\.json|[a-z]+-\d{6}\.bin)")
 
 
@@ -69,10 +74,40 @@ def file_to_add(
 def read_done(path: Path, nonce: str) -> Mapping[str, Any] | None:
     """Return what the child said last, or None where it is not the child's word."""
     try:
-        value = decode_json(path.read_bytes(), "done.json")
+        value = decode_json(_read_end(path, MAX_DONE), "done.json")
     except (OSError, Corrupt):
         return None
-    return value if isinstance(value, dict) and value.get("nonce") == nonce else None
+    if not isinstance(value, dict) or value.get("nonce") != nonce:
+        return None
+    failure, ran_on = value.get("failure"), value.get("environment")
+    is_sound = failure is None or _is_told(failure, FAILURE)
+    if not is_sound or not isinstance(ran_on, dict) or not _is_told(ran_on.get("packages"), ()):
+        return None
+    return value if _is_told({**ran_on, "packages": None}, RAN_ON) else None
+
+
+def _is_told(value: Any, keys: Iterable[str]) -> bool:
+    """Tell whether a value is an object of texts that has these keys; others may be None."""
+    return isinstance(value, dict) and all(
+        isinstance(value.get(key), str)
+        for key in (*keys, *(key for key, said in value.items() if said is not None))
+    )
+
+
+def _read_end(path: Path, size: int) -> bytes:
+    """Return the last bytes of a file; the run may have put anything in its place.
+
+    Raises:
+        OSError: not there, or a pipe, a device, a link.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(path))
+        os.lseek(fd, max(0, os.fstat(fd).st_size - size), os.SEEK_SET)
+        return os.read(fd, size)
+    finally:
+        os.close(fd)
 
 
 def read_environment(said: Mapping[str, Any] | None, engine: EngineVersion) -> Environment | None:
@@ -98,7 +133,11 @@ def read_output(folder: Path, known: Mapping[str, str]) -> Output:
         Corrupt: a file that no engine may give, or one that is not canonical.
     """
     output: dict[str, bytes] = {}
-    for path in sorted(_regular_files(folder)):
+    try:
+        paths = sorted(_regular_files(folder))
+    except OSError as e:
+        raise Corrupt(f"the run's output cannot be read: {e.strerror}") from e
+    for path in paths:
         name = path.relative_to(folder).as_posix()
         if name not in COLUMNS and name != "summary.json" and not TRACE.fullmatch(name):
             raise Corrupt(f"the run wrote {name!r:.100}, which is no output")
@@ -118,11 +157,11 @@ def _prove(name: str, data: bytes) -> None:
         raise Corrupt(f"{name}: not in canonical form")
 
 
-def _regular_files(folder: Path) -> Iterator[Path]:
+def _regular_files(folder: Path, *, below: str = "") -> Iterator[Path]:
     for path in folder.iterdir():
         mode = path.lstat().st_mode
-        if stat.S_ISDIR(mode):
-            yield from _regular_files(path)
+        if stat.S_ISDIR(mode) and not below:  # deeper ones hold no output
+            yield from _regular_files(path, below=path.name)
         elif stat.S_ISREG(mode):
             yield path
         else:
@@ -132,12 +171,16 @@ def _regular_files(folder: Path) -> Iterator[Path]:
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
+def one_line(text: str) -> str:
+    """Return what a strategy said, or is called, as one line without control characters."""
+    return " ".join(_ESCAPES.sub("", text).split())
+
+
 def read_tail(path: Path) -> str:
     """Return the last lines that a run printed, without colours and control characters."""
     try:
-        with path.open("rb") as f:
-            f.seek(max(0, f.seek(0, os.SEEK_END) - TAIL_BYTES))
-            text = f.read().decode(errors="replace")
+        text = _read_end(path, TAIL_BYTES).decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(_ESCAPES.sub("", text).splitlines()[-TAIL_LINES:])
+    lines = _ESCAPES.sub("", text).splitlines()[-TAIL_LINES:]
+    return "\n".join(line[:TAIL_WIDTH] for line in lines)
