@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from git_bt.bundle import snapshot_of, strategy_content, tape_of
+from git_bt.bundle import OUTPUT, snapshot_of, strategy_content, tape_of
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import Corrupt, Usage
 from git_bt.interpreters import Adapter, Interpreter, Wanted, find_interpreter, load_adapter
 from git_bt.model import Bundle, Captured, Strategy, Tape
+from git_bt.records import below
 from git_bt.runner import Job
 
 DEFAULT_ENGINE = "flox"
@@ -130,4 +131,13 @@ def job_of_bundle(workspace: Workspace, bundle: Bundle, engine: Engine, grant: G
         config=engine.config,
         work_tree=None if workspace.repo is None else workspace.repo.top,
         timeout_s=grant.timeout_s,
+        known=known_output(bundle),
     )
+
+
+def known_output(bundle: Bundle) -> dict[str, str]:
+    """Return the digests of a bundle's output: the same bytes need not be proved canonical again.
+
+    They stay in this process; a run never sees what is expected of it.
+    """
+    return {p: m.sha256 for p, m in below(bundle.manifest.members, OUTPUT).items()}

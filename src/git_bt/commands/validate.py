@@ -17,6 +17,7 @@ from git_bt.commands.plan import (
     engine_of_strategy,
     job_of_bundle,
     job_of_strategy,
+    known_output,
 )
 from git_bt.commands.recording import run_record
 from git_bt.commands.tapes import with_tape
@@ -150,6 +151,7 @@ class _Judge:
             self.step(f"validating {target.name}")
             check_content(found.bundle)
             job, captured, _ = job_of_strategy(self.workspace, strategy, engine, self.grant)
+            job = replace(job, known=known_output(found.bundle))
             outcome = child.run(job)
         judged = self._verdict(target, found, engine, job, outcome, strategy.compare)
         return replace(judged, notices=(*strategy.notices, *captured.notices))
