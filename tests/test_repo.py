@@ -1,5 +1,6 @@
 """The door to git: finding a repository, running git on it, and what goes wrong."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from conftest import GitRepo, make_repo
 from git_bt import repo as room
 from git_bt.errors import CannotWork, Usage
-from git_bt.git_process import Result, environment, failure
+from git_bt.git_process import Result, cannot_write, environment, failure
 from git_bt.repo import Repo, commit_all, create
 
 
@@ -40,7 +41,8 @@ def test_a_repository_is_found_from_a_subdirectory(any_repo: GitRepo) -> None:
 
 def test_the_current_directory_is_the_default(in_repo: GitRepo) -> None:
     """Without a start, the search begins where the process stands."""
-    assert Repo.find() == Repo.find(in_repo.path)
+    with Repo.find() as found:
+        assert found == Repo.find(in_repo.path)
 
 
 def test_a_linked_worktree_shares_the_common_directory(repo: GitRepo, tmp_path: Path) -> None:
@@ -83,6 +85,34 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A start that does not exist is an error that names it."""
     with pytest.raises(CannotWork, match=r"no such directory: .*nowhere"):
         Repo.find(tmp_path / "nowhere")
+
+
+def test_a_current_directory_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standing in a directory that somebody removed is no traceback."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    with pytest.raises(CannotWork, match="the current directory is gone"):
+        Repo.find()
+
+
+def test_a_path_with_a_newline_is_refused(tmp_path: Path) -> None:
+    """Git's answer could not be told apart; the message says so."""
+    make_repo(tmp_path / "a\nb")
+
+    with pytest.raises(CannotWork, match="has a newline in it"):
+        Repo.find(tmp_path / "a\nb")
+
+
+def test_a_file_is_no_place_to_start(tmp_path: Path) -> None:
+    """A start that is a file is refused with its name."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CannotWork, match=r"cannot run git in .*file"):
+        Repo.find(tmp_path / "file")
 
 
 def test_missing_git_is_said(
@@ -258,6 +288,22 @@ def test_input_reaches_git(any_repo: GitRepo) -> None:
     oid = found.git("hash-object", "-w", "--stdin", stdin=b"\0\r\n\xff").text
 
     assert found.git("cat-file", "blob", oid).out == b"\0\r\n\xff"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.ENOSPC, "the disk is full: /x"),
+        (errno.EROFS, "the file system is read-only: /x"),
+        (errno.EACCES, "no permission to write: /x"),
+        (errno.ENOTDIR, "cannot write /x: Not a directory"),
+    ],
+)
+def test_our_own_files_fail_in_the_same_words(number: int, expected: str) -> None:
+    """A lock or cache that cannot be written says why."""
+    error = OSError(number, os.strerror(number))
+
+    assert cannot_write(Path("/x"), error).message == expected
 
 
 # -- configuration, revisions, identity -----------------------------------------------------------

@@ -24,6 +24,7 @@ from git_bt.fsck import fsck
 from git_bt.model import Data, Oid, OnDisk
 from git_bt.object_writer import Writer
 from git_bt.objects import Blob, Objects, TreeEntry, blob_oid
+from git_bt.publish import lock
 from git_bt.records import inputs_of, make_bundle, run_id, snapshot_id
 from git_bt.repo import Repo
 from git_bt.store import Store
@@ -292,6 +293,18 @@ def test_a_tree_without_end_is_not_walked(one_store: Store) -> None:
         anew(one_store).bundle(bundle.id)
 
 
+def test_names_and_folders_that_are_none_are_refused(one_store: Store) -> None:
+    """A file for a folder, a name that spells no id, an id that is none."""
+    put(one_store, {"v1/bundles/ab/cd/short": ("100644", b"")})
+    with pytest.raises(Corrupt, match="'v1/bundles/ab/cd/short' is no name of the store"):
+        one_store.bundle_ids()
+    put(one_store, {place("bundles", "a" * 64): ("100644", b"")})
+    with pytest.raises(Corrupt, match="stands in the place of a folder"):
+        anew(one_store).bundle("a" * 64)
+    with pytest.raises(Usage, match="is no full id"):
+        one_store.bundle("abcd")
+
+
 # -- ids ------------------------------------------------------------------------------------------
 
 
@@ -466,6 +479,36 @@ def test_a_ref_that_somebody_else_moves_is_taken_up(
     one_store.save(bundles=[bundle_of()])
 
     assert anew(one_store).bundle_ids() == sorted([bundle_of().id, "a" * 64])
+    assert temporary(one_store) == ""
+
+
+def test_what_another_writer_was_first_with_is_not_written(
+    one_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While we waited for the lock, somebody saved the same bundle."""
+    other = anew(one_store)
+    real = lock
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr("git_bt.store.lock", real)
+        other.save(bundles=[bundle_of()])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr("git_bt.store.lock", late)
+    one_store.save(bundles=[bundle_of()])
+
+    assert one_store.repo.git("rev-list", "--count", REF).text == "1"
+    assert one_store.bundle_ids() == [bundle_of().id]
+
+
+def test_a_ref_in_the_way_is_gits_own_line(one_store: Store) -> None:
+    """Where refs/bt/store cannot be, git says why, and nothing is left."""
+    oid = one_store.repo.git("hash-object", "-w", "--stdin", stdin=b"").text
+    one_store.repo.git("update-ref", f"{REF}/below", oid)
+    hasty = Store(one_store.repo, one_store.objects, patience_s=0.1)
+
+    with pytest.raises(CannotWork, match=f"'{REF}/below' exists"):
+        hasty.save(bundles=[bundle_of()])
     assert temporary(one_store) == ""
 
 

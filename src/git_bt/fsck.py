@@ -16,7 +16,7 @@ from git_bt.canonical import sha256
 from git_bt.errors import BtError, CannotWork, Corrupt
 from git_bt.model import REGULAR, Manifest, Member, Members, Oid, RunRecord
 from git_bt.objects import FOLDER, Commit, Objects, TreeEntry, blob_oid
-from git_bt.publish import announced, read_refs
+from git_bt.publish import announced, memory, read_refs
 from git_bt.repo import Repo
 from git_bt.reports import FsckReport, Problem
 from git_bt.store_layout import (
@@ -52,10 +52,15 @@ def fsck(repo: Repo, objects: Objects) -> FsckReport:
         search.report("ref", REF, e.message)
     else:
         if tip is None and last is not None:
-            search.report("ref", REF, f"is gone; it was {last} when git-bt last wrote")
+            search.report("ref", REF, f"is gone; it was {last} when git-bt last wrote{meant(repo)}")
     if tip is not None:
         search.history(tip, last)
     return search.result()
+
+
+def meant(repo: Repo) -> str:
+    """Return how to say that a store was taken back or removed on purpose."""
+    return f" (if that was meant: rm {memory(repo)})"
 
 
 @dataclass(slots=True)
@@ -138,7 +143,8 @@ class _Search:
         self._chain(tip)
         whole = all(commit is not None for commit in self.commits.values())
         if whole and last is not None and last not in self.commits:
-            self.report("ref", REF, f"is at {tip}, and {last}, announced here, is not behind it")
+            message = f"is at {tip}, and {last}, announced here, is not behind it"
+            self.report("ref", REF, message + meant(self.repo))
         newest = self.commits[tip]
         if newest is not None:
             self._top(newest.tree)

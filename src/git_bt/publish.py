@@ -171,9 +171,14 @@ def _left_over(locks: list[Path]) -> Locked | None:
     return None
 
 
+def memory(repo: Repo) -> Path:
+    """Return the file that says which commit was announced last."""
+    return repo.cache_dir / "tip"
+
+
 def announce(repo: Repo, tip: Oid) -> None:
     """Note the commit that was announced last, so that `fsck` can tell a store that has gone."""
-    target = repo.cache_dir / "tip"
+    target = memory(repo)
     fresh = target.with_suffix(f".{os.getpid()}")
     with suppress(OSError):  # a help to find damage: the write itself has succeeded
         fresh.write_text(f"{tip}\n")
@@ -183,7 +188,7 @@ def announce(repo: Repo, tip: Oid) -> None:
 def announced(repo: Repo) -> Oid | None:
     """Return the commit that was announced last from this repository, None when unknown."""
     try:
-        text = (repo.cache_dir / "tip").read_text().strip()
+        text = memory(repo).read_text().strip()
     except (OSError, UnicodeDecodeError):
         return None
     return Oid(text) if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) else None
