@@ -8,12 +8,14 @@ git-bt processes that were killed themselves are swept when the next one starts.
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
+import stat
 import subprocess
-import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -24,6 +26,7 @@ from git_bt.errors import CannotWork
 PREFIX = "git-bt-"
 MARK = "GIT_BT_RUN"
 GRACE_S = 5.0
+ROUNDS = 100
 
 
 def spawn(argv: list[str], *, env: Mapping[str, str], cwd: Path, printed: Path) -> "Process":
@@ -75,9 +78,12 @@ class Process:
         timer.daemon = True
         timer.start()
         try:
-            return self._popen.wait()
+            code = self._popen.wait()
         finally:
             timer.cancel()
+        if code < 0:  # the supervisor itself was killed, maybe before it could kill the rest
+            kill_marked(self._mark)
+        return code
 
     def _time_out(self) -> None:
         self.is_timed_out = True
@@ -94,6 +100,7 @@ class Process:
             with contextlib.suppress(OSError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.terminate()
+        self._popen.send_signal(signal.SIGCONT)  # the run may have stopped its supervisor
         try:
             self._popen.wait(GRACE_S)
         except subprocess.TimeoutExpired:
@@ -105,14 +112,33 @@ class Process:
 
 
 def kill_marked(mark: str) -> None:
-    """Kill every process whose environment carries a run's mark; where there is /proc."""
-    needle = f"{MARK}={mark}".encode()
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if needle in entry.read_bytes().split(b"\0"):
-                os.kill(int(entry.parent.name), signal.SIGKILL)
-        except OSError:
-            continue  # ended meanwhile, or another user's
+    """Kill every process of a run until there is none, where there is /proc.
+
+    Its processes carry the mark, a folder, in their environment, or stand in that folder.
+    """
+    for _ in range(ROUNDS):
+        found = [pid for pid in _processes() if _is_marked(pid, mark)]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(OSError):  # ended meanwhile
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)
+
+
+def _processes() -> Iterator[int]:
+    me = os.getpid()
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) != me:
+            yield int(entry.name)
+
+
+def _is_marked(pid: int, mark: str) -> bool:
+    with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+        if f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            return True
+        return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(mark)
+    return False
 
 
 # -- temporary folders ----------------------------------------------------------------------------
@@ -142,7 +168,7 @@ def _lock(path: Path) -> int | None:
     try:
         import fcntl
 
-        lock = os.open(path, os.O_RDONLY)
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except (ImportError, OSError):
         return None
     try:
@@ -183,22 +209,42 @@ def _is_alive(pid: int) -> bool:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a tree, making folders writable on the way; what cannot be removed stays."""
+    """Remove a folder, whatever modes it holds and however deep it is.
 
-    def retry(function: object, name: str, _: object) -> None:
-        with contextlib.suppress(OSError):
-            for folder in (Path(name).parent, Path(name)):
-                if folder.is_dir() and not folder.is_symlink():
-                    folder.chmod(0o700)
-            if Path(name).is_dir() and not Path(name).is_symlink():
-                shutil.rmtree(name, ignore_errors=True)
-            else:
-                Path(name).unlink()
+    Nothing outside of it is touched. What cannot be removed stays.
+    """
+    with contextlib.suppress(RecursionError):  # a thousand nested folders
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        if stat.S_ISDIR(path.lstat().st_mode):
+            _remove_stubborn(path)
 
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(path, onexc=retry)
-    else:
-        shutil.rmtree(path, onerror=retry)
+
+def _remove_stubborn(top: Path) -> None:
+    """Remove a folder level by level.
+
+    Folders inside a folder are moved up into the top one first, so that no path grows: a run can
+    nest them deeper than any path can name.
+    """
+    top.chmod(0o700)
+    while folders := _without_files(top):
+        for folder in folders:
+            for inner in _without_files(folder):
+                inner.rename(top / secrets.token_hex(16))
+            folder.rmdir()
+    top.rmdir()
+
+
+def _without_files(folder: Path) -> list[Path]:
+    """Remove the files of a folder; return its folders, made writable."""
+    folders = []
+    for path in list(folder.iterdir()):
+        if stat.S_ISDIR(path.lstat().st_mode):
+            path.chmod(0o700)
+            folders.append(path)
+        else:
+            path.unlink()
+    return folders
 
 
 @contextlib.contextmanager

@@ -99,3 +99,13 @@ def test_the_tail_shows_the_last_lines(tape: Path) -> None:
         "    ~^~",
         "ZeroDivisionError: division by zero",
     ]
+
+
+def test_a_stopped_supervisor_goes_on_when_time_is_up(tape: Path) -> None:
+    """It is woken to clean up, so that the grace time is not spent."""
+    started = time.monotonic()
+    text = on_trade("import os; os.kill(os.getppid(), 19)\nwhile True: pass")
+    failure = failure_of(run(job_of(text, tape, timeout_s=0.7)))
+
+    assert failure.kind == "timeout"
+    assert time.monotonic() - started < processes.GRACE_S

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -165,3 +166,47 @@ def test_read_only_leftovers_are_removed(tape: Path) -> None:
     text = "import os\nos.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0o500)\n" + BUY_ONCE
 
     assert output_of(run(job_of(text, tape)))
+
+
+def test_a_thousand_nested_folders_are_removed(tape: Path) -> None:
+    """Deeper than Python's rmtree and any path can go."""
+    text = "import os\nfor _ in range(2500): os.mkdir('d'); os.chdir('d')\n" + BUY_ONCE
+
+    assert output_of(run(job_of(text, tape)))
+
+
+@pytest.mark.parametrize("then", ["", "import os; os._exit(0)"])
+def test_a_run_that_removes_its_own_folder_changes_nothing_above_it(then: str, tape: Path) -> None:
+    """Cleaning up what is gone already touches neither the modes nor the files beside it."""
+    above = Path(tempfile.gettempdir())
+    above.chmod(0o1777)
+    text = f"import shutil; shutil.rmtree('../..', ignore_errors=True)\n{then}\n" + BUY_ONCE
+    outcome = run(job_of(text, tape))
+
+    assert outcome.failure is not None
+    assert stat.S_IMODE(above.stat().st_mode) == 0o1777
+
+
+def test_a_link_in_place_of_an_old_folder_is_not_followed(tmp_path: Path) -> None:
+    """Another user of the temporary folder may put one there."""
+    (tmp_path / "kept").mkdir()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    link = Path(tempfile.gettempdir()) / f"git-bt-{gone.pid}-x"
+    link.symlink_to(tmp_path)
+    Folder().remove()
+    is_kept = (tmp_path / "kept").is_dir()
+    link.unlink()
+
+    assert is_kept
+
+
+def test_a_daemon_outlives_no_killed_supervisor(tape: Path, tmp_path: Path) -> None:
+    """Then the second line kills what stands in the run's folder, whatever its environment."""
+    pids = tmp_path / "pid"
+    then = "import time; os.kill(os.getppid(), 9); time.sleep(9)"
+    outcome = run(job_of(daemon_text(pids, then), tape))
+
+    assert outcome.failure is not None
+    assert outcome.failure.kind == "killed"
+    assert not is_running(int(pids.read_text()))
