@@ -81,6 +81,46 @@ def test_a_forged_end_is_no_result(tape: Path) -> None:
     assert failure_of(run(job_of(text, tape))).kind == "no-result"
 
 
+NONCE = """\
+import os, sys
+frame = sys._getframe()
+while "nonce" not in frame.f_locals: frame = frame.f_back
+nonce = frame.f_locals["nonce"]
+"""
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "",
+        ', "failure": 5, "environment": []',
+        ', "failure": null, "environment": {"python": 1, "platform": "x", "packages": {}}',
+        ', "failure": null, "environment": {"python": "1", "platform": "x", "packages": [1]}',
+        ', "failure": {"kind": [1], "message": 7}, "environment": null',
+    ],
+)
+def test_a_forged_end_of_another_shape_is_no_result(rest: str, tape: Path) -> None:
+    """One that found the nonce in the harness's memory still has to say what the harness says."""
+    write = f"open('../done.json', 'w').write('{{\"nonce\": \"%s\"{rest}}}' % nonce)"
+    failure = failure_of(run(job_of(f"{NONCE}\n{write}; os._exit(0)", tape)))
+
+    assert failure.kind == "no-result"
+
+
+@pytest.mark.parametrize("name", ["done.json", "printed"])
+@pytest.mark.parametrize(
+    "put", ["os.mkfifo({})", "os.symlink('/dev/zero', {})", "os.mkdir({})", "os.link('s.py', {})"]
+)
+def test_anything_may_stand_where_a_file_of_ours_should(name: str, put: str, tape: Path) -> None:
+    """A pipe would keep us waiting, a device would fill our memory."""
+    text = (
+        f"import os\np = '../{name}'\nif os.path.exists(p): os.unlink(p)\n"
+        f"{put.format('p')}\nos._exit(0)"
+    )
+
+    assert failure_of(run(job_of(text, tape))).kind == "no-result"
+
+
 def test_an_engine_that_cannot_be_imported_is_named(tape: Path, tmp_path: Path) -> None:
     """A dist-info without its package: incomplete, naming the interpreter."""
     site = make_venv(tmp_path / "venv", "lrvx")
