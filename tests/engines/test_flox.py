@@ -324,6 +324,19 @@ class S(lrvx.Strategy):
     assert [row[2] for row in fills_of(output)] == [1.0, 1.0, 1.0]
 
 
+def test_a_constructor_that_refuses_the_symbols_gets_none(tape: Path) -> None:
+    """FLOX tries again without an argument after any TypeError, so such bundles exist."""
+    text = """\
+import lrvx
+class S(lrvx.Strategy):
+    def __init__(self, symbols=None):
+        super().__init__([1])
+        if symbols is not None: raise TypeError
+    def on_trade(self, ctx, trade): self.market_buy(1.0)
+"""
+    assert len(fills_of(output_of(run(job_of(text, tape))))) == 3
+
+
 def test_a_type_error_inside_the_constructor_is_not_taken_for_no_argument(tape: Path) -> None:
     """FLOX would say that `symbols` is missing; the strategy's own error is what counts."""
     text = HEAD.replace("self.n = 0", "self.n = 1 + 'x'")
@@ -405,6 +418,42 @@ def test_switching_off_the_engines_log_hides_nothing(tape: Path) -> None:
 
     assert failure is not None
     assert failure.message.startswith("ValueError: boom")
+
+
+@pytest.mark.parametrize("name", ["lrvx.set_log_callback", "lrvx._lrvx.set_log_callback", "take"])
+def test_a_strategy_may_listen_to_the_log_beside_us(name: str, tape: Path) -> None:
+    """What it hears does not keep us from hearing of a method that was swapped meanwhile."""
+    text = f"""\
+import lrvx
+from lrvx import set_log_callback as take
+class S(lrvx.Strategy):
+    def on_start(self): {name}(lambda level, text: print("heard", text))
+    def on_trade(self, ctx, trade): type(self).on_trade = lambda *a: 1 / 0
+"""
+    failure = run(job_of(text, tape)).failure
+
+    assert failure is not None
+    assert failure.message.startswith("ZeroDivisionError: division by zero")
+    assert "heard lrvx: Strategy.on_trade raised" in failure.tail
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "import json; json.dump = json.dumps = json.load = None",
+        "import csv; csv.writer = None",
+        "import time; time.time = time.perf_counter = time.sleep = None",
+        "import sys; sys.path[:0] = [None, b'x', __import__('pathlib').Path('.')]",
+        "import sys; sys.modules['odd'] = type('O', (), {'__getattribute__': lambda *a: 1 / 0})()",
+        "import os; os.unlink(__file__)",
+        "import sys; sys.stdout = sys.stderr = None",
+    ],
+)
+def test_what_a_strategy_does_to_its_process_does_not_spoil_the_result(
+    patch: str, tape: Path
+) -> None:
+    """The engine does not mind either."""
+    assert len(fills_of(output_of(run(job_of(f"{patch}\n" + BUY_ONCE, tape))))) == 1
 
 
 def test_an_exception_that_the_strategy_catches_is_its_own_affair(tape: Path) -> None:

@@ -12,11 +12,12 @@ This is no sandbox. Standard library only, Python ≥ 3.9: see the package's doc
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
-import time
+from json import dump as write_json  # by name: a strategy may patch the modules for itself
+from json import load as read_json
+from time import perf_counter, sleep
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
@@ -43,20 +44,20 @@ def main(adapter_path: str, run_dir: str) -> NoReturn:
     if not nonce or not os.read(ready, 1):
         os._exit(0)  # the parent went away, or needs no run after all
     die_with(supervisor)
-    started = time.perf_counter()
+    started = perf_counter()
     done: dict[str, Any] = {"nonce": nonce, "failure": None, "environment": None}
     try:
         if broken is not None:
             raise broken
         with open(os.path.join(run_dir, "job.json"), encoding="utf-8") as f:
-            job = json.load(f)
+            job = read_json(f)
         enter(job)
         loaded.forget_work_tree(job)
         adapter.run(job)
         done["failure"] = loaded.strays(job)
     except BaseException as e:
         done["failure"] = failure(e, None if broken is not None else os.path.join(run_dir, "files"))
-    done["elapsed_s"] = time.perf_counter() - started
+    done["elapsed_s"] = perf_counter() - started
     done["environment"] = loaded.environment(before)
     finish(run_dir, done)
 
@@ -81,7 +82,7 @@ def finish(run_dir: str, done: dict[str, Any]) -> NoReturn:
             stream.flush()
     path = os.path.join(run_dir, "done.json")
     with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(done, f)
+        write_json(done, f)
     os.replace(path + ".new", path)
     os._exit(0)
 
@@ -139,7 +140,7 @@ def kill_all(worker: int) -> None:
                 os.kill(pid, signal.SIGKILL)
         try:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(0.001)
+                sleep(0.001)
         except ChildProcessError:
             return
 

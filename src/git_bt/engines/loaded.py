@@ -58,10 +58,10 @@ def from_work_tree(job: dict[str, Any]) -> dict[str, str]:
 
 def places(module: Any) -> list[str]:
     """Return a module's file, or the folders of a namespace package."""
-    file = getattr(module, "__file__", None)
-    if isinstance(file, str):
-        return [os.path.abspath(file)]
     try:
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str):
+            return [os.path.abspath(file)]
         return [p for p in getattr(module, "__path__", []) if isinstance(p, str)]
     except Exception:
         return []  # lazy module objects raise what they like
@@ -72,9 +72,9 @@ def below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def is_site(path: str) -> bool:
-    """Tell whether a folder of sys.path is one that packages are installed to."""
-    return os.path.basename(path) in ("site-packages", "dist-packages")
+def is_site(path: Any) -> bool:
+    """Tell whether an entry of sys.path, where anything may stand, is for installed packages."""
+    return isinstance(path, str) and os.path.basename(path) in ("site-packages", "dist-packages")
 
 
 # -- the environment ------------------------------------------------------------------------------
