@@ -164,6 +164,8 @@ class _Judge:
             import git_bt.commands.expected  # noqa: F401
 
             try:
+                if self.is_over.is_set():
+                    raise KeyboardInterrupt  # it was started while the others were ended
                 yield child
             finally:
                 self.live.remove(child)
