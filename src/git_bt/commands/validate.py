@@ -103,11 +103,14 @@ class _Judge:
         """Judge all, several at once; the order is that of the targets."""
         if jobs == 1 or len(targets) == 1:
             return tuple(self.one(target, alone=len(targets) == 1) for target in targets)
-        from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import ThreadPoolExecutor, wait
 
         with ThreadPoolExecutor(max_workers=jobs) as pool:
             try:
                 futures = [pool.submit(self.one, target, alone=False) for target in targets]
+                left = set(futures)
+                while left:  # a signal that comes just before a wait does not end it
+                    left = wait(left, timeout=1).not_done
                 return tuple(future.result() for future in futures)
             except BaseException:
                 # Ctrl-C reaches this thread only: end the others' children, start no more.
