@@ -31,13 +31,15 @@ ROOMS: dict[str, set[str]] = {
     "metrics": BASE,
     "publish": {"errors", "model", "git_process", "repo", "object_writer"},
     "store_layout": BASE,
-    "store": BASE | {"repo", "objects", "object_writer", "publish", "store_layout"},
+    "notes": BASE | {"objects"},
+    "store": BASE | {"repo", "objects", "object_writer", "publish", "store_layout", "notes"},
+    "ledger": BASE | {"repo", "objects", "publish", "notes", "store"},
     "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
     "commands": BASE
     | {
         "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle",
-        "archive", "flox_layout", "compare", "metrics", "store", "fsck", "reports", "engines",
-        "commands",
+        "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store", "ledger",
+        "fsck", "reports", "engines", "commands",
     },
     "output": {"errors", "model", "reports", "output"},
     "cli": {"errors", "model", "reports", "commands", "output", "cli"},

@@ -466,16 +466,16 @@ def test_a_ref_that_somebody_else_moves_is_taken_up(
     one_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer without our lock (a fetch) makes the swap fail; both writes are kept."""
-    real = Writer.commit
+    real = Writer.commits
     theirs = {f"{place('bundles', 'a' * 64)}/manifest.json": ("100644", b"")}
 
     def meddled(writer: Writer, *args: Any, **kwargs: Any) -> Oid:
-        monkeypatch.setattr(Writer, "commit", real)
+        monkeypatch.setattr(Writer, "commits", real)
         found = real(writer, *args, **kwargs)
         put(one_store, theirs)
         return found
 
-    monkeypatch.setattr(Writer, "commit", meddled)
+    monkeypatch.setattr(Writer, "commits", meddled)
     one_store.save(bundles=[bundle_of()])
 
     assert anew(one_store).bundle_ids() == sorted([bundle_of().id, "a" * 64])

@@ -1,4 +1,4 @@
-"""Writing git objects: blobs and one commit through one fast-import.
+"""Writing git objects: blobs and a few commits through one fast-import.
 
 Nothing here moves a ref that anybody sees: that is `publish.py`.
 """
@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,11 +25,28 @@ DURABLE = (
 """Options of git calls that write what is announced: on the disk before it is said."""
 
 
-class Writer:
-    """Blobs and one commit through one `git fast-import`, held by a ref that nobody looks at.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A commit that is to be written.
 
-    Feed blobs, then call `commit`, which ends the process; leaving without it leaves no ref.
-    Everything is on the disk before the ref is: one batched fsync, whatever the number of blobs.
+    The tree is the first parent's with `files` put into it: path to blob or tree (a folder's mode
+    puts a whole tree there), None takes a path away. `ref` is the full name of a temporary ref
+    that does not exist; it will hold the commit. `when_s` is in seconds since the epoch.
+    """
+
+    ref: str
+    files: Mapping[str, TreeEntry | None]
+    parents: tuple[Oid, ...]
+    message: str
+    when_s: int
+
+
+class Writer:
+    """Blobs and commits through one `git fast-import`, held by refs that nobody looks at.
+
+    Feed blobs, then call `commit` or `commits`, which end the process; leaving without it leaves
+    no ref. Everything is on the disk before a ref is: one batched fsync, whatever the number of
+    blobs.
 
     Args:
         repo: where to.
@@ -91,16 +109,37 @@ class Writer:
         Raises:
             CannotWork: the disk is full, or git refused.
         """
-        who, text = b"git-bt <git-bt@invalid> %d +0000" % when_s, message.encode()
-        head = b"commit %s\nmark :1\ncommitter %s\n" % (self.ref.encode(), who)
+        parents = () if parent is None else (parent,)
+        draft = Draft(ref=self.ref, files=files, parents=parents, message=message, when_s=when_s)
+        return self.commits(draft)[0]
+
+    def commits(self, *drafts: Draft) -> list[Oid]:
+        """Write commits, and return their ids in the same order; the author is git-bt.
+
+        Raises:
+            CannotWork: the disk is full, or git refused.
+        """
+        for mark, draft in enumerate(drafts, 1):
+            self._draft(draft, mark)
+        asked = "".join(f"get-mark :{mark}\n" for mark in range(1, len(drafts) + 1))
+        out = self._end(f"\n{asked}done\n".encode())
+        return [Oid(oid) for oid in out.decode().split()]
+
+    def _draft(self, draft: Draft, mark: int) -> None:
+        ref, text = draft.ref.encode(), draft.message.encode()
+        who = b"git-bt <git-bt@invalid> %d +0000" % draft.when_s
+        head = b"commit %s\nmark :%d\ncommitter %s\n" % (ref, mark, who)
         self._feed(head, b"data %d\n" % len(text), text, b"\n")
-        if parent is not None:
-            self._feed(b"from %s\n" % parent.encode())
-        for path, entry in files.items():
-            mode = entry.mode.zfill(6)
-            self._feed(f"M {mode} {entry.oid} ".encode(), _quoted(path), b"\n")
-        out = self._end(b"\nget-mark :1\ndone\n")
-        return Oid(out.decode().strip())
+        for word, parent in zip(
+            ("from", *["merge"] * len(draft.parents)), draft.parents, strict=False
+        ):
+            self._feed(f"{word} {parent}\n".encode())
+        # What goes goes first: a file may come where a folder was.
+        for path, entry in sorted(draft.files.items(), key=lambda item: item[1] is not None):
+            if entry is None:
+                self._feed(b"D ", _quoted(path), b"\n")
+            else:
+                self._feed(f"M {entry.mode.zfill(6)} {entry.oid} ".encode(), _quoted(path), b"\n")
 
     def _feed(self, *pieces: bytes) -> None:
         into, _ = pipes(self._process)

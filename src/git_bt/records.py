@@ -195,7 +195,7 @@ def run_id(run: RunRecord) -> str:
 
 # -- note line ------------------------------------------------------------------------------------
 
-MAX_NOTE_LINE = 450
+MAX_NOTE_LINE = 1 << 15  # room for the longest path there is, each byte of it escaped
 
 
 def encode_note_line(line: NoteLine) -> bytes:
@@ -212,11 +212,13 @@ def encode_note_line(line: NoteLine) -> bytes:
 
 
 def decode_note(data: bytes) -> tuple[NoteLine, ...]:
-    """Decode a commit's note; lines that are unreadable or of an unknown `v` are skipped."""
-    return tuple(line for raw in data.splitlines() if (line := _note_line(raw)) is not None)
+    """Decode a commit's note; lines that are unreadable, too long or of another `v` are skipped."""
+    return tuple(line for raw in data.split(b"\n") if (line := _note_line(raw)) is not None)
 
 
 def _note_line(raw: bytes) -> NoteLine | None:
+    if not 0 < len(raw) < MAX_NOTE_LINE:
+        return None
     try:
         value = _object(decode_json(raw, "note"), "note")
         if _get(value, "v", int, "note") != VERSION:

@@ -2,16 +2,19 @@
 
 Reading proves the ids of what it returns, `verify` every byte of a bundle. Where things lie is
 `store_layout.py`, how a write becomes visible `publish.py`, the search of the whole for damage
-`fsck.py`. Nothing is ever taken out, and no ref but refs/bt/store moves.
+`fsck.py`. Nothing is ever taken out. Results on commits (`notes.py`) are written with what they
+name, in the same transaction; no other ref moves.
 """
 
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
+from git_bt import notes as results
 from git_bt.errors import CannotWork, Corrupt, Usage
-from git_bt.model import REGULAR, Bundle, Captured, Members, Oid, RunRecord, Source
-from git_bt.object_writer import Writer
+from git_bt.model import REGULAR, Bundle, Captured, Members, NoteLine, Oid, RunRecord, Source
+from git_bt.object_writer import Draft, Writer
 from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
 from git_bt.publish import (
     GIT_PATIENCE_S,
@@ -46,6 +49,9 @@ from git_bt.store_layout import (
     stored_members,
     unknown,
 )
+
+Notes = Mapping[str, Sequence[NoteLine]]
+"""Full id of a commit to its results."""
 
 MIN_PREFIX = 4
 _SHOWN = 6
@@ -278,11 +284,18 @@ class Store:
         bundles: Sequence[Bundle] = (),
         captured: Sequence[Captured] = (),
         runs: Sequence[RunRecord] = (),
+        notes: Notes = MappingProxyType({}),
     ) -> None:
-        """Add to the store, all or nothing; what it has already is not written again.
+        """Add to the store and to the notes, all or nothing; what is there is not written again.
 
         Members without content are not stored. When this returns, everything is on the disk and
         was read back.
+
+        Args:
+            bundles: with the bytes that are to be kept.
+            captured: snapshots.
+            runs: run records.
+            notes: results by the full id of the commit they are tied to.
 
         Raises:
             Corrupt: bytes are not what their digest says, or an object that git has already under
@@ -294,12 +307,12 @@ class Store:
         wanted += [file for each in captured for file in files_of_snapshot(each)]
         wanted += [file for run in runs for file in files_of_run(run)]
         self.refresh()
-        if not self._missing(wanted):
+        if not self._missing(wanted) and not self._unnoted(notes):
             return
         message = commit_message(bundles, captured, runs)
         held: dict[str, Oid] = {}
         try:
-            self._write(wanted, message, held)
+            self._write(wanted, notes, message, held)
         finally:
             if held:  # not announced: forget that it was looked at
                 self._looked = False
@@ -308,26 +321,52 @@ class Store:
     def _missing(self, wanted: Iterable[File]) -> list[File]:
         return [file for file in wanted if self._at(file.path) is None]
 
-    def _write(self, wanted: list[File], message: str, held: dict[str, Oid]) -> None:
+    def _unnoted(self, notes: Notes) -> bool:
+        if not notes:
+            return False
+        tip = read_refs(self.repo, results.REF).get(results.REF)
+        return bool(results.additions(self.objects, tip, notes))
+
+    def _write(self, wanted: list[File], notes: Notes, message: str, held: dict[str, Oid]) -> None:
         """Feed the bytes before the lock is taken, then commit and announce with it held.
 
-        Whoever moves the ref without our lock (a fetch, another host) makes us commit again.
+        Whoever moves a ref without our lock (a fetch, another host) makes us commit again.
         """
         written: dict[str, TreeEntry] = {}
         while True:
             with Writer(self.repo, temporary_ref()) as writer:
                 self._feed(writer, self._missing(wanted), written)
                 with lock(self.repo, self.patience_s):
-                    refs = read_refs(self.repo, REF, TEMPORARY)
+                    refs = read_refs(self.repo, REF, results.REF, TEMPORARY)
                     self._show(refs.pop(REF, None))
+                    noted = refs.pop(results.REF, None)
                     missing = self._missing(wanted)
-                    if not missing:
-                        return
                     self._feed(writer, missing, written)
                     files = {file.path: written[file.path] for file in missing}
-                    if self._announce(writer, files, message, held):
+                    changed = results.additions(self.objects, noted, notes) if notes else {}
+                    drafts = {
+                        REF: self._draft(files, self._tip, message),
+                        results.REF: self._draft(
+                            _fed(writer, changed), noted, results.commit_message(_count(notes))
+                        ),
+                    }
+                    drafts = {ref: draft for ref, draft in drafts.items() if draft.files}
+                    if not drafts:
+                        return
+                    if self._announce(writer, drafts, held):
                         sweep(self.repo, refs)
                         return
+
+    def _draft(
+        self, files: Mapping[str, TreeEntry | None], parent: Oid | None, message: str
+    ) -> Draft:
+        return Draft(
+            ref=temporary_ref(),
+            files=files,
+            parents=() if parent is None else (parent,),
+            message=message,
+            when_s=int(time.time()),
+        )
 
     def _feed(self, writer: Writer, files: Iterable[File], written: dict[str, TreeEntry]) -> None:
         for file in files:
@@ -343,28 +382,52 @@ class Store:
     def _is_ours(self, blob: Blob) -> bool:
         return blob.objects.repo.common_dir == self.repo.common_dir
 
-    def _announce(
-        self, writer: Writer, files: Mapping[str, TreeEntry], message: str, held: dict[str, Oid]
-    ) -> bool:
-        """Commit and move the ref; return False when it was moved by somebody else."""
-        old = self._tip
-        new = writer.commit(files, parent=old, message=message, when_s=int(time.time()))
-        held[writer.ref] = new
-        self._read_back(new, files)
+    def _announce(self, writer: Writer, drafts: Mapping[str, Draft], held: dict[str, Oid]) -> bool:
+        """Commit and move the refs; return False when one was moved by somebody else."""
+        commits = writer.commits(*drafts.values())
+        held |= {draft.ref: new for draft, new in zip(drafts.values(), commits, strict=True)}
+        new = dict(zip(drafts, commits, strict=True))
+        self._read_back(drafts, new)
         patience_s = min(self.patience_s, GIT_PATIENCE_S)
-        if not swap(self.repo, {REF: (new, old)}, dropped=held, patience_s=patience_s):
+        # The store comes first: a result is seen only together with what it names.
+        updates = {
+            ref: (new[ref], draft.parents[0] if draft.parents else None)
+            for ref, draft in drafts.items()
+        }
+        if not swap(self.repo, updates, dropped=held, patience_s=patience_s):
             return False
-        announce(self.repo, new)
+        if REF in new:
+            announce(self.repo, new[REF])
         held.clear()
         return True
 
-    def _read_back(self, commit: Oid, files: Mapping[str, TreeEntry]) -> None:
+    def _read_back(self, drafts: Mapping[str, Draft], new: Mapping[str, Oid]) -> None:
         """Read what was written: git keeps a broken object that has the name of a new one."""
-        self._show(commit)
-        for path, entry in files.items():
-            if self._at(path) != entry:
-                raise CannotWork(f"git did not write {path}")
-            self.objects.blob(entry.oid)
+        if REF in new:
+            self._show(new[REF])
+            for path, entry in drafts[REF].files.items():
+                if entry is None or self._at(path) != entry:
+                    raise CannotWork(f"git did not write {path}")
+                self.objects.blob(entry.oid)
+        if results.REF in new:
+            there = results.Notes(self.objects, new[results.REF])
+            for path, entry in drafts[results.REF].files.items():
+                if there.at(path) != entry:
+                    raise CannotWork(f"git did not write {path} of {results.REF}")
+                if entry is not None and entry.mode != FOLDER:
+                    self.objects.blob(entry.oid)
+
+
+def _fed(writer: Writer, changes: Mapping[str, results.Change]) -> dict[str, TreeEntry | None]:
+    """Write the bytes of changes, and return what is to stand at each path."""
+    return {
+        path: TreeEntry(REGULAR, writer.blob(new)) if isinstance(new, bytes) else new
+        for path, new in changes.items()
+    }
+
+
+def _count(notes: Notes) -> int:
+    return sum(len(lines) for lines in notes.values())
 
 
 def _slashes(path: str) -> list[int]:

@@ -1,0 +1,271 @@
+"""Results on commits: refs/notes/bt, git notes with one line a result, in any fan-out.
+
+Plain git shows them (`git log --notes=bt`), so a note may hold what somebody typed and lie where
+another writer put it: lines that are not ours are kept byte for byte, and what we write lies in
+one fixed fan-out, two digits and the rest. Lines are sorted and unique, so that merging is a
+union and has one outcome. Nothing is written here: what is returned are changes of a tree.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from git_bt.errors import Corrupt
+from git_bt.model import REGULAR, NoteLine, Oid
+from git_bt.objects import FOLDER, Objects, TreeEntry, parse_commit, parse_tree
+from git_bt.records import decode_note, encode_note_line
+
+REF = "refs/notes/bt"
+Change = bytes | TreeEntry | None
+"""What is to stand at a path of the tree: these bytes, this object, or nothing."""
+
+_PAIR = re.compile(r"[0-9a-f]{2}")
+_HEX = re.compile(r"[0-9a-f]*")
+_MOST_FOLDERS = 200_000  # more than git makes for ten million notes; a tree may be made to explode
+
+
+def lines_of(objects: Objects, tip: Oid | None, commit: str) -> tuple[NoteLine, ...]:
+    """Return the results in the notes of one commit.
+
+    Args:
+        objects: of the repository.
+        tip: what refs/notes/bt points to; None where there is no such ref.
+        commit: the full id of the commit.
+
+    Raises:
+        Corrupt: an object is missing or broken; lines that cannot be read are skipped.
+    """
+    return Notes(objects, tip).of(commit)
+
+
+def read_all(objects: Objects, tip: Oid | None) -> dict[Oid, tuple[NoteLine, ...]]:
+    """Return every commit that has results of ours, and these; arguments as `lines_of`."""
+    return Notes(objects, tip).all()
+
+
+def merge_lines(*notes: bytes) -> bytes:
+    """Return the lines of some notes, sorted by bytes and unique, blank ones left out."""
+    lines = {line for data in notes for line in data.split(b"\n")} - {b""}
+    return b"".join(line + b"\n" for line in sorted(lines))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What stands in a notes tree: the blobs of each annotated object by path, and all else."""
+
+    notes: dict[str, dict[str, TreeEntry]] = field(default_factory=dict)
+    others: dict[str, TreeEntry] = field(default_factory=dict)
+
+
+class Notes:
+    """The notes as one commit of refs/notes/bt holds them; each tree is read once.
+
+    Args:
+        objects: of the repository.
+        tip: the commit (or tree, as git allows); None where there are no notes.
+    """
+
+    def __init__(self, objects: Objects, tip: Oid | None) -> None:
+        self.objects = objects
+        self.tip = tip
+        self._root: Oid | None = None
+        self._trees: dict[Oid, dict[str, TreeEntry]] = {}
+
+    def of(self, commit: str) -> tuple[NoteLine, ...]:
+        """Return the results of one commit."""
+        return decode_note(self.data(commit))
+
+    def data(self, commit: str) -> bytes:
+        """Return the note of one object; where several places hold one, the union of them."""
+        blobs = [self.objects.blob(entry.oid) for _, entry in self._places(commit)]
+        return blobs[0] if len(blobs) == 1 else merge_lines(*blobs)
+
+    def all(self) -> dict[Oid, tuple[NoteLine, ...]]:
+        """Return the results of every commit that has some."""
+        found = self.found().notes
+        asked = [(commit, entry.oid) for commit in found for entry in found[commit].values()]
+        texts: dict[str, list[bytes]] = {}
+        blobs = self.objects.read_many(oid for _, oid in asked)
+        for (commit, _), (_, data) in zip(asked, blobs, strict=True):
+            texts.setdefault(commit, []).append(data)
+        lines = {Oid(c): decode_note(merge_lines(*text)) for c, text in texts.items()}
+        return {commit: found for commit, found in lines.items() if found}
+
+    def commits(self) -> frozenset[Oid]:
+        """Return the ids of all objects that have a note; no note is read."""
+        return frozenset(Oid(commit) for commit in self.found().notes)
+
+    def found(self, names: Iterable[str] | None = None) -> _Found:
+        """Return what lies in the tree, or below some of the names at its top."""
+        found, opened = _Found(), [0]
+        root = self.root()
+        for name in root if names is None else names:
+            if name in root:
+                self._walk(found, opened, "", name, root[name])
+        return found
+
+    def at(self, path: str) -> TreeEntry | None:
+        """Return what stands at a path of the tree."""
+        tree, names = self.root(), path.split("/")
+        for name in names[:-1]:
+            entry = tree.get(name)
+            if entry is None or entry.mode != FOLDER:
+                return None
+            tree = self._tree(entry.oid)
+        return tree.get(names[-1])
+
+    def is_mixed(self, names: Iterable[str]) -> bool:
+        """Tell whether a note lies in another fan-out than ours: at the top, or below a name."""
+        root = self.root()
+        if any(len(name) == self._digits and _is_note(entry) for name, entry in root.items()):
+            return True
+        folders = [root[name] for name in names if name in root and _is_fan(name, root[name])]
+        return any(
+            _is_fan(name, entry)
+            for folder in folders
+            for name, entry in self._tree(folder.oid).items()
+        )
+
+    def root(self) -> dict[str, TreeEntry]:
+        """Return the top of the tree."""
+        if self.tip is None:
+            return {}
+        if self._root is None:
+            kind, data = self.objects.read(self.tip)
+            if kind not in ("commit", "tree"):
+                raise Corrupt(f"{REF} points to a {kind}", hint="git bt doctor")
+            self._root = parse_commit(self.tip, data).tree if kind == "commit" else self.tip
+        return self._tree(self._root)
+
+    @property
+    def _digits(self) -> int:
+        return {"sha1": 40, "sha256": 64}[self.objects.repo.hash_name]
+
+    def _tree(self, oid: Oid) -> dict[str, TreeEntry]:
+        found = self._trees.get(oid)
+        if found is None:
+            kind, data = self.objects.read(oid)
+            if kind != "tree":
+                raise Corrupt(f"object {oid} is a {kind}, not a tree")
+            found = self._trees[oid] = parse_tree(oid, data, self.objects.repo.hash_name)
+        return found
+
+    def _places(self, commit: str) -> Iterator[tuple[str, TreeEntry]]:
+        tree, path, rest = self.root(), "", commit
+        while True:
+            entry = tree.get(rest)
+            if entry is not None and _is_note(entry):
+                yield path + rest, entry
+            below = tree.get(rest[:2])
+            if len(rest) <= 2 or below is None or below.mode != FOLDER:
+                return
+            tree, path, rest = self._tree(below.oid), f"{path}{rest[:2]}/", rest[2:]
+
+    def _walk(
+        self, found: _Found, opened: list[int], path: str, name: str, entry: TreeEntry
+    ) -> None:
+        spelled = path.replace("/", "") + name
+        if _is_fan(name, entry) and len(spelled) < self._digits:
+            opened[0] += 1
+            if opened[0] > _MOST_FOLDERS:
+                raise Corrupt(f"{REF} has more than {_MOST_FOLDERS} folders", hint="git bt doctor")
+            for below, it in self._tree(entry.oid).items():
+                self._walk(found, opened, f"{path}{name}/", below, it)
+        elif len(spelled) == self._digits and _HEX.fullmatch(name) and _is_note(entry):
+            found.notes.setdefault(spelled, {})[path + name] = entry
+        else:
+            found.others[path + name] = entry
+
+
+def _is_note(entry: TreeEntry) -> bool:
+    return entry.mode.startswith("100")
+
+
+def _is_fan(name: str, entry: TreeEntry) -> bool:
+    return entry.mode == FOLDER and _PAIR.fullmatch(name) is not None
+
+
+def place(commit: str) -> str:
+    """Return where the note of an object lies when we write it."""
+    return f"{commit[:2]}/{commit[2:]}"
+
+
+# -- changes --------------------------------------------------------------------------------------
+
+
+def additions(
+    objects: Objects, tip: Oid | None, lines: Mapping[str, Iterable[NoteLine]]
+) -> dict[str, Change]:
+    """Return the changes that add results to the notes; none when they are all there.
+
+    Where notes lie in another fan-out, they are put into ours: all of them when it is seen.
+
+    Args:
+        objects: of the repository.
+        tip: what refs/notes/bt points to; None where there is no such ref.
+        lines: the new results by the full id of their commit.
+
+    Raises:
+        Corrupt: the notes are broken, or a line is too long.
+    """
+    notes = Notes(objects, tip)
+    changes: dict[str, Change] = {}
+    if notes.is_mixed({commit[:2] for commit in lines}):
+        changes = _normal(objects, notes.found().notes, {})
+    for commit, results in lines.items():
+        new = {encode_note_line(line) for line in results}
+        old = notes.data(commit)
+        if not new <= {line + b"\n" for line in old.split(b"\n")}:
+            changes[place(commit)] = merge_lines(old, *new)
+    return changes
+
+
+def union(objects: Objects, ours: Oid | None, theirs: Oid | None) -> dict[str, Change]:
+    """Return the changes of our notes that make them hold both; the same tree from either side.
+
+    A note that both have differently holds the lines of both. Of what is no note, both sides'
+    files stay; where they differ, the one with the smaller object id.
+
+    Args:
+        objects: of the repository.
+        ours: a commit of notes, whose tree is to be changed.
+        theirs: another one.
+
+    Raises:
+        Corrupt: the notes of one side are broken.
+    """
+    one, two = Notes(objects, ours), Notes(objects, theirs)
+    left, right = one.root(), two.root()
+    names = {name for name in {*left, *right} if left.get(name) != right.get(name)}
+    if one.is_mixed(names) or two.is_mixed(names):
+        names = {*left, *right}
+    mine, other = one.found(sorted(names)), two.found(sorted(names))
+    changes = _normal(objects, mine.notes, other.notes)
+    for path, entry in other.others.items():
+        known = mine.others.get(path)
+        if known is None or (entry.oid, entry.mode) < (known.oid, known.mode):
+            changes[path] = entry
+    return changes
+
+
+def _normal(
+    objects: Objects,
+    ours: Mapping[str, Mapping[str, TreeEntry]],
+    theirs: Mapping[str, Mapping[str, TreeEntry]],
+) -> dict[str, Change]:
+    """Return the changes that leave each note once, at its place, with the lines of all."""
+    changes: dict[str, Change] = {}
+    for commit in sorted({*ours, *theirs}):
+        mine = ours.get(commit, {})
+        blobs = {entry.oid for entry in (*mine.values(), *theirs.get(commit, {}).values())}
+        changes |= {path: None for path in mine if path != place(commit)}
+        if len(blobs) > 1:
+            changes[place(commit)] = merge_lines(*(objects.blob(oid) for oid in sorted(blobs)))
+        elif place(commit) not in mine:
+            changes[place(commit)] = TreeEntry(REGULAR, blobs.pop())
+    return changes
+
+
+def commit_message(count: int) -> str:
+    """Return what a commit of the notes says."""
+    return f"add {count} result{'s' * (count != 1)}\n"
