@@ -1,7 +1,6 @@
 """The one border where errors become text and exit codes."""
 
 import errno
-import os
 import sys
 from typing import Any, NoReturn
 
@@ -22,10 +21,6 @@ class Verb(click.Command):
             raise
         except BtError as e:
             raise Failure(e, ctx) from e
-        except BrokenPipeError:
-            # The reader has gone; the flush at exit would raise once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(ExitCode.OK) from None
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -52,12 +47,18 @@ class Failure(click.ClickException):
         from git_bt.output.text import plain
 
         error = self.error
-        if self.as_json or self.output:
-            value = error_json(self.command, error.message, error.hint, self.exit_code)
-            write_json(value, as_json=self.as_json, output=self.output)
         click.echo(f"error: {plain(error.message)}", err=True)
         if error.hint:
             click.echo(f"hint: {plain(error.hint)}", err=True)
+        if self.as_json or self.output:
+            value = error_json(self.command, error.message, error.hint, self.exit_code)
+            try:
+                write_json(value, as_json=self.as_json, output=self.output)
+            except OSError:
+                pass  # stdout is full, or its reader has gone; stderr has said it all
+            except BtError as e:  # it may be the very error that is shown
+                if e.message != error.message:
+                    click.echo(f"error: {plain(e.message)}", err=True)
 
 
 def _from_os(error: OSError) -> CannotWork:
@@ -75,12 +76,19 @@ def _report_bug(error: Exception) -> NoReturn:
     import traceback
     from importlib.metadata import version
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="git-bt-bug-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as report:
-        report.write(f"git-bt {version('git-bt')}, Python {platform.python_version()}, ")
-        report.write(f"{platform.platform()}\ncommand: {sys.argv[1:]}\n\n")
-        report.writelines(traceback.format_exception(error))
-    click.echo(f"error: a bug in git-bt: {type(error).__name__}: {error}", err=True)
-    click.echo(f"hint: please report it with the file {report.name}", err=True)
+    from git_bt.output.text import plain
+
+    said = " ".join(str(error).split())
+    click.echo(f"error: a bug in git-bt: {type(error).__name__}: {plain(said):.500}", err=True)
+    text = f"git-bt {version('git-bt')}, Python {platform.python_version()}, "
+    text += f"{platform.platform()}\ncommand: {sys.argv[1:]}\n\n"
+    text += "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "wb", prefix="git-bt-bug-", suffix=".txt", delete=False
+        ) as report:
+            report.write(text.encode(errors="backslashreplace"))
+        click.echo(f"hint: please report it with the file {report.name}", err=True)
+    except OSError as e:
+        click.echo(f"hint: please report it; no file could be written: {e.strerror}", err=True)
     raise click.exceptions.Exit(ExitCode.BUG)

@@ -26,6 +26,15 @@ def answer(
         output: write the JSON object to this file too.
         all_differences: show every difference.
     """
+    try:
+        _print(report, as_json=as_json, output=output, all_differences=all_differences)
+    except BrokenPipeError:
+        # The reader has gone, the verdict holds; the flush at exit would raise once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    click.get_current_context().exit(int(report.exit_code))
+
+
+def _print(report: Any, *, as_json: bool, output: str | None, all_differences: bool) -> None:
     if as_json or output:
         from git_bt.output.json import to_json
 
@@ -42,7 +51,6 @@ def answer(
             encoding=sys.stdout.encoding,
         )
         click.echo(text, nl=not text.endswith("\n"), color=color)
-    click.get_current_context().exit(int(report.exit_code))
 
 
 def write_json(value: dict[str, Any], *, as_json: bool, output: str | None) -> None:
@@ -51,13 +59,13 @@ def write_json(value: dict[str, Any], *, as_json: bool, output: str | None) -> N
 
     # ASCII only: a name from elsewhere must not bring control characters to a terminal.
     text = json.dumps(value, indent=2, allow_nan=False)
-    if as_json:
-        click.echo(text)
-    if output:
+    if output:  # first: who reads stdout may go away
         try:
             Path(output).write_text(text + "\n", encoding="utf-8")
         except OSError as e:
             raise CannotWork(f"cannot write {output}: {e.strerror}") from e
+    if as_json:
+        click.echo(text)
 
 
 def _width() -> int:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -90,16 +91,21 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the caller closed it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  open as long as we are
         # A name that the terminal cannot show must not end the program.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     code: object = ExitCode.OK
     try:
         # click would derive the variable from `git bt`, which no shell can set.
         cli.main(prog_name="git bt", complete_var="_GIT_BT_COMPLETE")
     except SystemExit as e:
         code = e.code
-    with contextlib.suppress(BrokenPipeError):
+    except OSError as e:  # the help cannot be printed; what commands raise ends in border.py
+        click.echo(f"error: cannot print: {e.strerror}", err=True)
+        code = ExitCode.CANNOT_WORK
+    with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
     # Taking the interpreter apart would cost 15 ms, and free what the system frees anyway.

@@ -39,6 +39,8 @@ def restore(
         for path, (data, mode) in files.items():
             place = target / path
             place.parent.mkdir(parents=True, exist_ok=True)
+            if place.is_symlink():  # what it points to is not ours to replace
+                place.unlink()
             place.write_bytes(data)
             place.chmod(0o755 if mode == EXECUTABLE else 0o644)
         return RestoreReport(bundle=bundle.id, directory=directory, files=tuple(sorted(files)))
