@@ -21,6 +21,7 @@ from git_bt.canonical import (
     sha256,
     tape_sha256,
 )
+from git_bt.capture.pin import Pin, decode_pin, encode_pin
 from git_bt.model import (
     EngineVersion,
     Manifest,
@@ -79,6 +80,7 @@ def member(data: bytes) -> Member:
 
 FILES: Members = {"ema.py": member(b"import lrvx\n"), "lib/signals.py": member(b"FAST = 12\n")}
 TAPE: Members = {"manifest.json": member(b"{}\n"), "trades-1.lrvx": member(b"FLOX")}
+PIN = Pin(name="btc-2026-05-07", members=TAPE)
 SNAPSHOT = Snapshot(entry_point="ema.py", method="yaml", files=FILES)
 
 
@@ -148,6 +150,7 @@ def golden_bytes() -> dict[str, bytes]:
         "run-record.json": encode_run(run_record()),
         "note-line.json": encode_note_line(note_line()),
         "ids.json": encode_json(ids()),
+        "tape-pin.json": encode_pin(PIN),
     } | {name: encode_table(COLUMNS[name], rows) for name, rows in TABLES.items()}
 
 
@@ -171,11 +174,12 @@ def test_golden_tables_are_read(name: str) -> None:
 
 
 def test_golden_records_are_read() -> None:
-    """Manifest, snapshot, run record and note line come back from their files."""
+    """Manifest, snapshot, run record, note line and pin come back from their files."""
     assert decode_manifest((GOLDEN / "manifest.json").read_bytes()) == manifest()
     assert decode_snapshot((GOLDEN / "snapshot.json").read_bytes()) == SNAPSHOT
     assert decode_run((GOLDEN / "run-record.json").read_bytes()) == run_record()
     assert decode_note((GOLDEN / "note-line.json").read_bytes()) == (note_line(),)
+    assert decode_pin((GOLDEN / "tape-pin.json").read_bytes(), "btc.tape") == PIN
 
 
 def test_ids_follow_from_the_golden_files_alone() -> None:

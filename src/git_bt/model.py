@@ -162,17 +162,29 @@ class Captured:
     notices: tuple[Notice, ...] = ()
 
 
+class TapeState(StrEnum):
+    """How a commit knows a tape, and whether what lies on disk is what it knows."""
+
+    TRACKED = "tracked"  # by git's own blobs, or LFS pointers
+    PINNED = "pinned"  # by its `.tape` file, and the bytes here are those
+    CHANGED = "changed"  # pinned, and the bytes here are others
+    MISSING = "missing"  # pinned, and not here
+    UNPINNED = "unpinned"  # by nothing: only what lies on disk now
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tape:
     """The market data of a run: members by path inside the tape.
 
     `place` is the file or directory on disk when the bytes there are exactly the members';
-    then a run reads it in place. Otherwise the content is written out for the run.
+    then a run reads it in place. Otherwise the content is written out for the run. `state` is None
+    where nobody asked git.
     """
 
     members: Members
     content: Content
     place: Path | None = None
+    state: TapeState | None = None
 
 
 # -- bundle ---------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The tape of a run: a file or a folder of market data, in git or only on disk.
 
-A tape is taken as it is and never converted. What git tracks is read through the view, so that a
-commit's tape is the commit's; anything else is read from disk, wherever it lies.
+A tape is taken as it is and never converted. What git tracks is read through the view, and so is
+the pin of a tape that git does not track, so that a commit's tape is the commit's; anything else
+is read from disk, wherever it lies. The work tree's tape is what lies there, pinned or not.
 """
 
 import os
@@ -10,16 +11,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from git_bt.capture.pin import Pin, read_pin
 from git_bt.errors import CannotWork, Corrupt, Incomplete, Usage
 from git_bt.files import Files
-from git_bt.model import REGULAR, Member, OnDisk, Source, Strategy, Tape
+from git_bt.model import REGULAR, Member, Members, OnDisk, Source, Strategy, Tape, TapeState
 from git_bt.paths import check_paths
 
 
 def read_tape(files: Files, tape: Strategy | str, *, top: Path | None, cwd: Path) -> Tape:
     """Return the tape of a strategy, or the one at a path, by digest.
 
-    Large files are hashed once: their digests are remembered by what `stat` says of them.
+    Large files are hashed once: their digests are remembered by what `stat` says of them. Of a
+    pinned tape that is not here, or that a commit or the index knows with other bytes, the members
+    are the pin's and there is no content.
 
     Args:
         files: the view in which a tracked tape is looked up.
@@ -29,13 +33,21 @@ def read_tape(files: Files, tape: Strategy | str, *, top: Path | None, cwd: Path
 
     Raises:
         Usage: no tape is named, or it is empty, or holds a link or something that is no file.
-        Incomplete: there is no such tape.
+        Incomplete: there is no such tape, and no pin of one.
+        Corrupt: its pin cannot be understood.
         CannotWork: it cannot be read.
     """
     place = _place(tape, top, cwd)
-    tracked = _tracked_path(files, place, top)
+    path = _path_in_view(files, place, top)
+    is_tracked = path is not None and files.is_tracked(path)
+    pin = None if path is None or is_tracked else read_pin(files, path)
     try:
-        found = _from_disk(files, place) if tracked is None else _from_view(files, tracked, place)
+        if path is not None and is_tracked:
+            found = _from_view(files, path, place)
+        elif pin is not None:
+            found = _by_pin(files, pin, place)
+        else:
+            found = _from_disk(files, place)
         check_paths(found.members)
     except Corrupt as e:
         raise Usage(f"tape {place}: {e}", hint="rename it") from e
@@ -56,16 +68,15 @@ def _place(tape: Strategy | str, top: Path | None, cwd: Path) -> Path:
     return Path(os.path.normpath((top or Path("/")) / tape.tape))
 
 
-def _tracked_path(files: Files, place: Path, top: Path | None) -> str | None:
-    """Return the tape's path in the view when git tracks it."""
+def _path_in_view(files: Files, place: Path, top: Path | None) -> str | None:
+    """Return the path that a place has in a repository's view, None outside of it."""
     if not files.in_git:
         return None
-    for base in (top or Path("/"), (top or Path("/")).resolve()):
-        if place.is_relative_to(base):
-            path = place.relative_to(base).as_posix()
-            if path != "." and files.is_tracked(path):
-                return path
-    return None
+    bases = (top or Path("/"), (top or Path("/")).resolve())
+    inside = [place.relative_to(base).as_posix() for base in bases if place.is_relative_to(base)]
+    found = [path for path in inside if path != "."]
+    tracked = (path for path in found if files.is_tracked(path))
+    return next(tracked, found[0] if found else None)
 
 
 # -- tracked --------------------------------------------------------------------------------------
@@ -89,10 +100,15 @@ def _from_view(files: Files, path: str, place: Path) -> Tape:
     sources = {name: files.source(full) for name, full in named.items()}
     content = {name: source for name, source in sources.items() if source is not None}
     same = files.top is not None and _is_same(files, place, members)
-    return Tape(members=members, content=content, place=place.resolve() if same else None)
+    return Tape(
+        members=members,
+        content=content,
+        place=place.resolve() if same else None,
+        state=TapeState.TRACKED,
+    )
 
 
-def _is_same(files: Files, place: Path, members: dict[str, Member]) -> bool:
+def _is_same(files: Files, place: Path, members: Members) -> bool:
     """Tell whether a folder or file on disk holds exactly these members."""
     try:
         on_disk = dict(_walk(place))
@@ -104,6 +120,26 @@ def _is_same(files: Files, place: Path, members: dict[str, Member]) -> bool:
         )
     except (OSError, CannotWork, Usage):
         return False
+
+
+# -- pinned ---------------------------------------------------------------------------------------
+
+
+def _by_pin(files: Files, pin: Pin, place: Path) -> Tape:
+    if not place.exists() or (place.is_dir() and next(place.iterdir(), None) is None):
+        return Tape(members=pin.members, content={}, state=TapeState.MISSING)
+    if files.on_disk:
+        found = _from_disk(files, place)
+        same = dict(found.members) == dict(pin.members)
+        return replace(found, state=TapeState.PINNED if same else TapeState.CHANGED)
+    if not _is_same(files, place, pin.members):
+        return Tape(members=pin.members, content={}, state=TapeState.CHANGED)
+    return Tape(
+        members=pin.members,
+        content={name: OnDisk(path) for name, path in _walk(place)},
+        place=place.resolve(),
+        state=TapeState.PINNED,
+    )
 
 
 # -- on disk --------------------------------------------------------------------------------------
@@ -120,7 +156,12 @@ def _from_disk(files: Files, place: Path) -> Tape:
         content[name] = OnDisk(path)
     if not members:
         raise Usage(f"tape {place} is empty")
-    return Tape(members=members, content=content, place=place.resolve())
+    return Tape(
+        members=members,
+        content=content,
+        place=place.resolve(),
+        state=TapeState.UNPINNED if files.in_git else None,
+    )
 
 
 def _walk(place: Path) -> Iterator[tuple[str, Path]]:

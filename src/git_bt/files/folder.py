@@ -14,7 +14,7 @@ class Folder(View):
     """A plain folder; nothing is listed before somebody asks, it may be a whole disk."""
 
     def __init__(self, place: Path) -> None:
-        super().__init__(place, in_git=False, digests=Digests(None))
+        super().__init__(place, in_git=False, digests=Digests(None), on_disk=True)
         self._place = place
 
     def _raw(self, path: str) -> Raw | None:

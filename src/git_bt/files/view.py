@@ -49,11 +49,14 @@ class Files(Protocol):
     """A view of files by path from its root; POSIX, UTF-8.
 
     `top` is the directory on disk that the paths stand for, None where there is none;
-    `in_git` says whether it is a repository's. `notices` grows as files are listed and read.
+    `in_git` says whether it is a repository's, `on_disk` whether it is what lies on disk now (the
+    work tree, a folder) and not a commit or the index. `notices` grows as files are listed and
+    read.
     """
 
     top: Path | None
     in_git: bool
+    on_disk: bool
     digests: Digests
     notices: list[Notice]
 
@@ -115,9 +118,12 @@ class Loaded:
 class View:
     """Links, LFS pointers and memory, over what a view lists and how it reads bytes on disk."""
 
-    def __init__(self, top: Path | None, *, in_git: bool, digests: Digests) -> None:
+    def __init__(
+        self, top: Path | None, *, in_git: bool, digests: Digests, on_disk: bool = False
+    ) -> None:
         self.top = top
         self.in_git = in_git
+        self.on_disk = on_disk
         self.digests = digests
         self.notices: list[Notice] = []
         self._loaded: dict[str, Loaded] = {}

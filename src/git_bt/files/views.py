@@ -154,6 +154,7 @@ class WorkTree(_Listed):
 
     def __init__(self, repo: Repo, objects: Objects, top: Path) -> None:
         super().__init__(repo, objects)
+        self.on_disk = True
         self._place = top
         self._tracked: dict[str, str] = {}  # path to the index's mode
 
