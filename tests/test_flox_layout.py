@@ -454,6 +454,24 @@ def test_shared_cases(tmp_path: Path) -> None:
     assert wrong == []
 
 
+def test_every_flipped_byte_of_a_segment_is_found() -> None:
+    """Also in what the engine never reads; only the clock in the header says nothing."""
+    files = genuine()
+    for at in {*range(len(files[SEGMENT]))} - {*range(8, 16)}:
+        data = bytearray(files[SEGMENT])
+        data[at] ^= 1
+        with pytest.raises(Corrupt):
+            read_flox(entries({**files, SEGMENT: bytes(data)}))
+
+
+def test_a_name_from_elsewhere_stays_on_one_line() -> None:
+    """A name with a newline or an escape sequence in it cannot write a message of its own."""
+    files = manifest(genuine(), strategy_filename="a\nb\x1b[2J.py")
+
+    with pytest.raises(Incomplete, match=r"strategy/a\\nb\\x1b\[2J\.py is missing"):
+        read_flox(entries(files))
+
+
 # -- ours -----------------------------------------------------------------------------------------
 
 SUMMARY = {

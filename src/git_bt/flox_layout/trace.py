@@ -33,8 +33,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Kind (signals, orders, fills) to records, as the engine's TraceReader gives them."""
 
-_HEAD = struct.Struct("<4sHBB24xI")
-_RECORD = struct.Struct("<IIBB2x")
+_HEAD = struct.Struct("<4sHBB8xqqI28s")  # version, 4, kind, the clock, first and last event, count
+_RECORD = struct.Struct("<IIBBH")
 _KINDS = {"signals": (1, 10), "orders": (2, 11), "fills": (3, 12)}  # in the header, in a record
 _FIXED = {"signals": 48, "orders": 64, "fills": 64}
 
@@ -91,11 +91,16 @@ def _segment(
         raise Corrupt(f"{where}: {len(data)} bytes, the trace's manifest says otherwise")
     if len(data) < 64 or not data.startswith(b"FRUN"):
         raise Corrupt(f"{where}: not a segment of a trace")
-    _, version, _, code, count = _HEAD.unpack_from(data)
+    _, version, four, code, first, last, count, rest = _HEAD.unpack_from(data)
     if kind not in _KINDS or version != 1:
         return []  # bookkeeping of a release that we do not know
     if code != _KINDS[kind][0]:
         raise Corrupt(f"{where}: holds no {kind}")
+    if four != 4 or any(rest):
+        raise Corrupt(f"{where}: its header is damaged")
+    for key, said in (("first_event_ns", first), ("last_event_ns", last)):
+        if whole(segment, key, where) != said:
+            raise Corrupt(f"{where}: {key} is {said}, the trace's manifest says otherwise")
     if whole(segment, "event_count", where) != count:
         raise Corrupt(f"{where}: holds {count} records, the trace's manifest says otherwise")
     rows = [_row(kind, payload) for payload in _payloads(data, kind, where)]
@@ -109,11 +114,11 @@ def _payloads(data: bytes, kind: str, where: str) -> Iterator[bytes]:
     while at < len(data):
         if at + _RECORD.size > len(data):
             raise Corrupt(f"{where}: cut at byte {at}")
-        size, crc, code, version = _RECORD.unpack_from(data, at)
+        size, crc, code, version, padding = _RECORD.unpack_from(data, at)
         payload = data[at + _RECORD.size : at + _RECORD.size + size]
         if len(payload) != size:
             raise Corrupt(f"{where}: cut at byte {at}")
-        if zlib.crc32(payload) != crc or (code, version) != (_KINDS[kind][1], 1):
+        if zlib.crc32(payload) != crc or (code, version, padding) != (_KINDS[kind][1], 1, 0):
             raise Corrupt(f"{where}: the record at byte {at} is damaged")
         if size < _FIXED[kind]:
             raise Corrupt(f"{where}: the record at byte {at} is too short")
