@@ -11,6 +11,7 @@ A verdict is no error: commands return it, and its exit code is in `model.Verdic
 is not a BtError is a bug of ours (exit 70). `cli.py` is the one place that turns errors into text.
 """
 
+import re
 from enum import IntEnum
 
 
@@ -26,6 +27,9 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 class BtError(Exception):
     """What stops a command, said in one line.
 
@@ -37,8 +41,9 @@ class BtError(Exception):
     exit_code = ExitCode.CANNOT_WORK
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        # Names from elsewhere are in it, and JSON readers print it as it is.
+        self.message = _UNSAFE.sub(lambda found: repr(found.group())[1:-1], message)
+        super().__init__(self.message)
         self.hint = hint
 
 
