@@ -11,6 +11,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "model": {"errors"},
     "reports": {"errors", "model"},
+    "looking": {"errors", "model", "reports"},
     "canonical": {"errors", "model"},
     "paths": {"errors"},
     "records": {"errors", "model", "canonical"},
@@ -34,14 +35,16 @@ ROOMS: dict[str, set[str]] = {
     "notes": BASE | {"objects"},
     "store": BASE | {"repo", "objects", "object_writer", "publish", "store_layout", "notes"},
     "ledger": BASE | {"repo", "objects", "publish", "notes", "store"},
+    "sync": BASE
+    | {"git_process", "repo", "objects", "object_writer", "publish", "store_layout", "notes", "sync"},
     "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
     "commands": BASE
     | {
         "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle",
         "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store", "ledger",
-        "fsck", "reports", "engines", "commands",
+        "sync", "fsck", "reports", "looking", "engines", "commands",
     },
-    "output": {"errors", "model", "reports", "output"},
+    "output": {"errors", "model", "reports", "looking", "output"},
     "cli": {"errors", "model", "reports", "commands", "output", "cli"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}

@@ -49,12 +49,16 @@ class Result:
         return re.sub(r"^(fatal|error): ", "", first).strip().rstrip(".")
 
 
-def environment(*, keep_index: bool = False, place: bool = False) -> dict[str, str]:
+def environment(
+    *, keep_index: bool = False, place: bool = False, network: bool = False
+) -> dict[str, str]:
     """Return the environment of a git process.
 
     Args:
         keep_index: keep the index and repository that a hook was given.
         place: keep the repository that the user named (`git --git-dir=… bt`).
+        network: it may talk to a remote; any other is kept from fetching what a partial clone
+            left out, which git does unasked, one object at a time.
     """
     kept = {"GIT_INDEX_FILE", "GIT_DIR"} if keep_index else set()
     kept |= set(_PLACE) if place else set()
@@ -68,6 +72,8 @@ def environment(*, keep_index: bool = False, place: bool = False) -> dict[str, s
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",  # an id names its own bytes, not what refs/replace says
         "LC_ALL": "C",
+        # The second is for a git that does not know the first (before 2.45).
+        **({} if network else {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}),
     }
 
 

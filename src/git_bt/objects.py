@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
-from git_bt.errors import CannotWork, Corrupt
+from git_bt.errors import CannotWork, Corrupt, Incomplete
 from git_bt.git_process import environment
 from git_bt.model import Oid
 from git_bt.repo import Repo
@@ -89,6 +89,7 @@ class Objects:
 
         Raises:
             Corrupt: missing, unreadable, or its bytes do not give its id.
+            Incomplete: left out of this partial clone.
         """
         return next(self.read_many((oid,)))
 
@@ -156,6 +157,12 @@ class Objects:
 
     def _answer(self, answers: "_Answers", oid: Oid) -> tuple[str, bytes]:
         head = answers.line().decode(errors="replace").split()
+        # Git ends instead of saying that it lacks an object which a remote has promised.
+        if not head and self._is_left_out(oid):
+            raise Incomplete(
+                f"object {oid} was left out of this partial clone",
+                hint="git bt fetch; for files of a commit: git fetch --refetch --no-filter",
+            )
         if head[1:] == ["missing"]:
             raise Corrupt(f"object {oid} is missing", hint="git bt fsck")
         if len(head) != 3 or head[0] != oid or not head[2].isdecimal():
@@ -167,6 +174,10 @@ class Objects:
         if object_id(kind, data, self.repo.hash_name) != oid:
             raise Corrupt(f"object {oid} holds other bytes than its id says", hint="git bt fsck")
         return kind, data
+
+    def _is_left_out(self, oid: Oid) -> bool:
+        loose = self.repo.common_dir / "objects" / oid[:2] / oid[2:]
+        return self.repo.is_partial() and not loose.exists()
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = self._process

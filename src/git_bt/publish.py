@@ -52,7 +52,7 @@ def read_refs(repo: Repo, *patterns: str) -> dict[str, Oid]:
 
 
 @contextmanager
-def lock(repo: Repo, patience_s: float = PATIENCE_S) -> Iterator[None]:
+def lock(repo: Repo, patience_s: float = PATIENCE_S, *, name: str = "lock") -> Iterator[None]:
     """Hold the one lock of all git-bt writers of a repository, its linked worktrees included.
 
     The system takes it back from a process that dies.
@@ -60,6 +60,7 @@ def lock(repo: Repo, patience_s: float = PATIENCE_S) -> Iterator[None]:
     Args:
         repo: the repository.
         patience_s: how long to wait, in seconds.
+        name: of the lock; another one keeps out only those that take it too.
 
     Raises:
         Locked: somebody else held it all that time.
@@ -67,8 +68,8 @@ def lock(repo: Repo, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    place = repo.cache_dir / "lock"
-    holder = repo.cache_dir / "lock.holder"
+    place = repo.cache_dir / name
+    holder = repo.cache_dir / f"{name}.holder"
     try:
         repo.cache_dir.mkdir(exist_ok=True)
         guard = FileLock(place)
@@ -144,13 +145,13 @@ def swap(
             raise failure("update-ref", result)
         if time.monotonic() > deadline:
             raise _left_over(locks) or failure("update-ref", result)
-        _pause(attempt)
+        pause(attempt)
         attempt += 1
 
 
-def _pause(attempt: int) -> None:
-    """Sleep for a random time that may be longer at each attempt."""
-    longest = min(_LONGEST_PAUSE_S, 0.01 * 2.0 ** min(attempt, 10))
+def pause(attempt: int, longest_s: float = _LONGEST_PAUSE_S) -> None:
+    """Sleep for a random time that may be longer at each attempt, up to some seconds."""
+    longest = min(longest_s, 0.01 * 2.0 ** min(attempt, 10))
     time.sleep(random.SystemRandom().uniform(0, longest))
 
 

@@ -166,6 +166,12 @@ class Repo:
             )
         return int(match[1]) * _UNITS[match[2]]
 
+    def is_partial(self) -> bool:
+        """Tell whether a filter left objects out of this clone."""
+        self.config("core.bare")  # whatever it says: now all keys are read
+        left_out = re.compile(r"extensions\.partialclone|remote\..*\.(promisor|partialclonefilter)")
+        return any(left_out.fullmatch(key) for key in self._config)
+
     def resolve(self, revision: str) -> Oid | None:
         """Return the commit that a revision names, None when it names none."""
         if "\0" in revision:
