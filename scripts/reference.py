@@ -10,7 +10,7 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from inspect import cleandoc
 from pathlib import Path
@@ -45,14 +45,21 @@ class Command:
 
 
 def read_commands(group: click.Group) -> list[Command]:
-    """Return the commands of a group in its own order."""
+    """Return the commands of a group in its own order, those of a group in it by both names."""
     ctx = click.Context(group, info_name=NAME)
     found = []
     for name in group.list_commands(ctx):
         command = group.get_command(ctx, name)
-        if command is not None and not command.hidden:
+        if isinstance(command, click.Group):
+            below = read_commands(command)
+            found += [replace(c, name=f"{name} {c.name}", usage=_below(name, c)) for c in below]
+        elif command is not None and not command.hidden:
             found.append(read_command(name, command))
     return found
+
+
+def _below(group: str, command: Command) -> str:
+    return command.usage.replace(NAME, f"{NAME} {group}", 1)
 
 
 def read_command(name: str, command: click.Command) -> Command:

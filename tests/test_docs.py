@@ -52,11 +52,27 @@ def generator() -> ModuleType:
 
 def options() -> Iterator[tuple[str, click.Option]]:
     """Every option of every command."""
-    ctx = click.Context(cli, info_name="git bt")
-    for name in cli.list_commands(ctx):
-        command = cli.get_command(ctx, name)
-        assert command is not None
-        yield from ((name, p) for p in command.params if isinstance(p, click.Option))
+    for name in NAMES:
+        yield from ((name, p) for p in named(name).params if isinstance(p, click.Option))
+
+
+def named(name: str) -> click.Command:
+    """A command by its name, or by its group's and its own."""
+    found: click.Command = cli
+    for word in name.split():
+        assert isinstance(found, click.Group)
+        below = found.get_command(click.Context(found), word)
+        assert below is not None
+        found = below
+    return found
+
+
+NAMES = [
+    f"{name} {below}".strip()
+    for name in cli.list_commands(click.Context(cli))
+    for below in getattr(named(name), "commands", [""])
+]
+"""Every command; one of a group by both names."""
 
 
 # -- the generated reference ----------------------------------------------------------------------
@@ -67,11 +83,9 @@ def test_reference_is_current() -> None:
     assert generator().main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_explains_itself(name: str) -> None:
     """A command has help, examples that call it, and a section in the reference."""
-    command = cli.get_command(click.Context(cli), name)
-    assert command is not None
     (said,) = [c for c in generator().read_commands(cli) if c.name == name]
 
     assert said.paragraphs
@@ -136,7 +150,7 @@ def test_man_page_renders_without_warnings() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert all(f"git bt {name}" in done.stdout for name in cli.list_commands(click.Context(cli)))
+    assert all(f"git bt {name}" in done.stdout for name in NAMES)
 
 
 # -- pages ----------------------------------------------------------------------------------------

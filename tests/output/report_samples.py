@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from git_bt.errors import ExitCode
+from git_bt.looking import TapePinReport
 from git_bt.model import (
     Comparison,
     Difference,
@@ -227,6 +228,13 @@ REPORTS: dict[str, Any] = {
                 message="b.tar: member '../x' leaves its root", hint="do not trust this file",
             ),
         )
+    ),
+    "tape-pin": TapePinReport(
+        tape="tapes/btc", path="tapes/btc.tape", files=3, size=690_000, sha256=C, written=True,
+        notices=(Notice(kind="pin_ignored", message="git ignores tapes/btc.tape"),),
+    ),
+    "tape-pin_again": TapePinReport(
+        tape="tapes/btc", path="tapes/btc.tape", files=1, size=690_000, sha256=C, written=False
     ),
     "restore": RestoreReport(bundle=A, directory="out", files=("ema.py", "config.json")),
     "fsck": FsckReport(bundles=10, snapshots=1, runs=12, objects=345, problems=()),

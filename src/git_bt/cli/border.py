@@ -36,7 +36,7 @@ class Failure(click.ClickException):
     def __init__(self, error: BtError, ctx: click.Context) -> None:
         super().__init__(error.message)
         self.error = error
-        self.command = ctx.info_name or ""
+        self.command = _command(ctx)
         self.as_json = bool(ctx.params.get("as_json"))
         self.output: str | None = ctx.params.get("output")
         self.exit_code = int(error.exit_code)  # type: ignore[misc]  # click says ClassVar, and reads it so
@@ -59,6 +59,13 @@ class Failure(click.ClickException):
             except BtError as e:  # it may be the very error that is shown
                 if e.message != error.message:
                     click.echo(f"error: {plain(e.message)}", err=True)
+
+
+def _command(ctx: click.Context) -> str:
+    """Return the command's name, behind that of its group."""
+    name, group = ctx.info_name or "", ctx.parent
+    nested = group is not None and group.parent is not None
+    return f"{group.info_name} {name}" if group is not None and nested else name
 
 
 def _from_os(error: OSError) -> CannotWork:

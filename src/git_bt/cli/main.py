@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "move",
     "import": "move",
     "restore": "move",
+    "tape": "tape",
     "fsck": "look",
 }
 """Command to the module of this package that holds it, in the order of `-h`."""

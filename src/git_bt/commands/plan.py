@@ -5,7 +5,7 @@ and the interpreter. No expected output goes into a job.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,7 @@ def job_of_strategy(
     """
     from git_bt.capture.snapshot import capture
     from git_bt.capture.tape import read_tape
+    from git_bt.commands.tapes import at_hand, tape_notices
 
     if strategy.tape is None:
         raise Usage(
@@ -108,6 +109,9 @@ def job_of_strategy(
     files = workspace.files()
     captured = capture(files, strategy)
     tape = read_tape(files, strategy, top=workspace.top, cwd=workspace.cwd)
+    notices = tape_notices(files, tape, strategy.tape)
+    captured = replace(captured, notices=(*captured.notices, *notices))
+    tape = at_hand(workspace, tape, strategy.tape)
     job = Job(
         members=captured.snapshot.files,
         content=captured.content,

@@ -1,4 +1,4 @@
-"""Find a tape that a bundle knows by digest only.
+"""Find a tape that a bundle, or a pin, knows by digest only.
 
 A tape that was too large for the store lies elsewhere: where a strategy of the work tree names it,
 or in a folder of git config `bt.tapes`. A place counts only when every file there is the member.
@@ -8,11 +8,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import BtError, Incomplete
-from git_bt.model import Bundle, Members, Tape
+from git_bt.model import Bundle, Members, Notice, Tape, TapeState
 from git_bt.records import below
+
+if TYPE_CHECKING:
+    from git_bt.files import Files
 
 
 def with_tape(workspace: Workspace, bundle: Bundle) -> Bundle:
@@ -27,6 +31,51 @@ def with_tape(workspace: Workspace, bundle: Bundle) -> Bundle:
     tape = find_tape(workspace, members)
     content = {f"tape/{path}": source for path, source in tape.content.items()}
     return replace(bundle, content={**bundle.content, **content})
+
+
+def at_hand(workspace: Workspace, tape: Tape, name: str) -> Tape:
+    """Return a tape with its bytes, wherever they lie; one that LFS lacks is left to the run.
+
+    Args:
+        workspace: whose places are searched.
+        tape: as `read_tape` gives it.
+        name: how messages call it.
+
+    Raises:
+        Incomplete: it is pinned, and no place has these bytes.
+    """
+    if tape.members.keys() <= tape.content.keys():
+        return tape
+    try:
+        found = find_tape(workspace, tape.members)
+    except Incomplete as e:
+        if tape.state is TapeState.TRACKED:
+            return tape
+        why = "holds other bytes" if tape.state is TapeState.CHANGED else "is not here"
+        raise Incomplete(
+            f"the pinned tape {name} {why}, and no other place has it", hint=e.hint
+        ) from e
+    return replace(tape, content=found.content, place=found.place)
+
+
+def tape_notices(files: "Files", tape: Tape, name: str | None) -> tuple[Notice, ...]:
+    """Return what a person should know of the tape of a run.
+
+    Args:
+        files: the view that it was read in.
+        tape: as `read_tape` gives it.
+        name: path of it as the strategy names it.
+    """
+    if name is None:
+        return ()
+    if tape.state is TapeState.CHANGED:
+        message = f"the tape {name} is not what {name}.tape pins: git bt tape pin {name}"
+        return (Notice(kind="tape_changed", message=message, path=name),)
+    if tape.state is TapeState.UNPINNED and not files.paths(name):
+        # What git would take with the next commit needs no word.
+        message = f"the tape {name} is neither tracked nor pinned: no commit will know it"
+        return (Notice(kind="tape_unpinned", message=message, path=name),)
+    return ()
 
 
 def find_tape(workspace: Workspace, members: Members) -> Tape:

@@ -28,7 +28,7 @@ def to_json(report: Any) -> Json:
     Args:
         report: one of `reports.py`; another type is a bug of ours.
     """
-    command, convert = _CONVERT[type(report)]
+    command, convert = _convert(type(report))
     value = {"schema": f"git-bt/{command}/1", **convert(report)}
     value["exit"] = int(report.exit_code)
     return {key: _clean(item) for key, item in value.items()}
@@ -318,6 +318,14 @@ def _demo(d: r.DemoReport) -> Json:
         "changed_line": {"before": d.changed_line[0], "after": d.changed_line[1]},
         "next": d.next,
     }
+
+
+def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
+    if kind in _CONVERT:
+        return _CONVERT[kind]
+    from git_bt.output.looking_json import CONVERT
+
+    return CONVERT[kind]
 
 
 _CONVERT: Mapping[type, tuple[str, Callable[[Any], Json]]] = {

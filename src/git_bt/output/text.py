@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from git_bt import looking as k
 from git_bt import reports as r
-from git_bt.output import holdings, verdicts
+from git_bt.output import holdings, looking, verdicts
 from git_bt.output.style import Style, color_wanted
 from git_bt.output.words import fit_encoding, iso_time, plain
 
@@ -29,6 +30,7 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     r.RestoreReport: holdings.restore,
     r.FsckReport: holdings.fsck,
     r.EnginesReport: holdings.engines,
+    k.TapePinReport: looking.tape_pin,
 }
 
 
