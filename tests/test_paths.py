@@ -1,6 +1,7 @@
 """Path rules: what no file system can hold safely is refused, and git's own fsck agrees."""
 
 import itertools
+import tracemalloc
 import unicodedata
 from pathlib import Path
 
@@ -153,6 +154,7 @@ def test_what_passes_can_be_written_and_found(text: str) -> None:
         (["x/a", "X/a"], "paths 'x/a' and 'X/a' are one on some file systems"),
         (["a", "a"], "paths 'a' and 'a' are one on some file systems"),
         (["a", "a/b"], "path 'a' is a file and the folder of 'a/b'"),
+        (["a", "a-b", "a.b", "a/b/c"], "path 'a' is a file and the folder of 'a/b/c'"),
         (["a/b/c", "A"], "path 'A' is a file and the folder of 'a/b/c'"),
         (["ok", "../x"], "path '../x' leaves its root, or has an empty part"),
     ],
@@ -168,6 +170,17 @@ def test_paths_that_meet_are_refused(paths: list[str], message: str) -> None:
 def test_folders_may_differ_in_case_when_files_do_not_meet() -> None:
     """Distinct files are accepted; only what would be overwritten is refused."""
     assert check_paths(["x/a", "x/b", "y/a", "ß", "s"]) is None
+
+
+def test_deep_paths_take_no_more_memory_than_their_text() -> None:
+    """An archive of 9 MB with 2000 paths of 2000 folders each must not take 8 GB."""
+    paths = [f"{i}/" + "a/" * 1900 + "a" for i in range(100)]
+    tracemalloc.start()
+    check_paths(paths)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 10 * sum(map(len, paths))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))

@@ -7,6 +7,7 @@ meet on a file system that folds case or composes characters are refused.
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import pairwise
 
 from git_bt.errors import Corrupt
 
@@ -67,20 +68,21 @@ def check_paths(paths: Iterable[str]) -> None:
         Corrupt: naming the path, or both that collide.
     """
     seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
     for path in paths:
         check_path(path)
         key = fold(path)
         if key in seen:
-            raise Corrupt(f"paths {seen[key]!r} and {path!r} are one on some file systems")
+            raise Corrupt(
+                f"paths {seen[key]!r:.200} and {path!r:.200} are one on some file systems"
+            )
         seen[key] = path
-        parent = key
-        while "/" in parent:
-            parent = parent.rpartition("/")[0]
-            folders.setdefault(parent, path)
-    for key, path in seen.items():
-        if key in folders:
-            raise Corrupt(f"path {path!r} is a file and the folder of {folders[key]!r}")
+    # With NUL for its slashes, what lies below a path stands right behind it. No set of folders:
+    # a path may name two thousand.
+    for above, key in pairwise(sorted(seen, key=lambda key: key.replace("/", "\0"))):
+        if key.startswith(f"{above}/"):
+            raise Corrupt(
+                f"path {seen[above]!r:.200} is a file and the folder of {seen[key]!r:.200}"
+            )
 
 
 def fold(path: str) -> str:
