@@ -1,5 +1,6 @@
 """Validate: each verdict, several at once, and what is said beside a verdict."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import pytest
 
 from conftest import GitRepo
 from floxkit import BUY_ONCE, on_trade, write_tape
+from git_bt.archive import entry, open_archive, write_archive
 from git_bt.commands.export import export
 from git_bt.commands.show import show
 from git_bt.commands.validate import validate
@@ -269,6 +271,35 @@ def test_one_that_hangs_or_breaks_does_not_hide_the_others(
     assert report.bundles[0].message == "still running after 2 s"
     assert report.exit_code == ExitCode.CANNOT_JUDGE
     assert list(temp.iterdir()) == []
+
+
+def test_a_path_that_this_file_system_cannot_hold_does_not_hide_the_others(
+    project: GitRepo, tmp_path: Path
+) -> None:
+    """Beneath a temporary folder a path of 4090 bytes is too long for Linux."""
+    export(bundle_id(project, ONCE), to=str(tmp_path / "once.tar"), cwd=project.path)
+    work = tmp_path / "work"
+    work.mkdir()
+    once = open_archive(tmp_path / "once.tar", work)
+    value = json.loads(once["manifest.json"].source.read())
+    del value["git_bt"]
+    members = {p: e for p, e in once.items() if p.startswith(("strategy/", "tape/", "expected_"))}
+    members["manifest.json"] = entry(json.dumps(value).encode())
+    members["strategy/" + "/".join(["x" * 200] * 20) + "/" + "x" * 59] = entry(b"")
+    write_archive(tmp_path / "deep.tar", members)
+    found = validated(project, str(tmp_path / "deep.tar"), ONCE)
+
+    assert [v.verdict for v in found] == [Verdict.INCOMPLETE, Verdict.REPRODUCED]
+    assert found[0].message == "cannot be judged here: File name too long"
+
+
+def test_one_bundle_has_one_timeout(project: GitRepo) -> None:
+    """The second run, to tell diverged from nondeterministic, gets what the first one left."""
+    project.write(f"{ONCE}/strategy.py", on_trade("time.sleep(0.5)", "import time"))
+    (found,) = validated(project, ONCE, timeout_s=2)
+
+    assert found.verdict == Verdict.DIVERGED
+    assert found.elapsed_s < 3
 
 
 @pytest.mark.parametrize("broken", ["engine: [\n", "entry_point: gone.py\n", "a: 1\na: 2\n"])

@@ -131,6 +131,11 @@ class _Judge:
             if alone and isinstance(e, CannotWork):
                 raise
             found = _unjudged(target, Verdict.INCOMPLETE, e)
+        except OSError as e:  # a full disk, a path too long for this file system
+            if alone:
+                raise
+            said = CannotWork(f"cannot be judged here: {e.strerror or e}")
+            found = _unjudged(target, Verdict.INCOMPLETE, said)
         return replace(found, elapsed_s=time.monotonic() - started)
 
     def _judge(self, target: Named) -> Validation:
@@ -226,9 +231,12 @@ class _Judge:
         """Run once more, varied: what differs from itself has not diverged, it never held still."""
         from git_bt.compare import compare
 
+        left = job.timeout_s - outcome.elapsed_s  # one bundle has one timeout, not two
+        if left <= 0:
+            return judged
         self.step(f"{judged.name} differs; running it once more")
         with self._child(engine, variation=1) as child:
-            again = child.run(job)
+            again = child.run(replace(job, timeout_s=left))
         if again.output is None:
             return judged
         comparison = compare(outcome.output or {}, again.output, limit=self.limit)
