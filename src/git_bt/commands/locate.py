@@ -104,20 +104,24 @@ def by_id(workspace: Workspace, bundle_id: str) -> Found:
 
 
 def baseline(workspace: Workspace, strategy: str) -> Found:
-    """Return the bundle that a strategy is judged against: the newest that was packed of it.
+    """Return the bundle that a strategy is judged against: see `ledger.Ledger.baselines`.
 
     Raises:
-        Incomplete: none was packed.
+        Incomplete: nothing is tied or packed, or what is tied has not come here.
     """
-    store = workspace.need_store()
-    record = newest(
-        run for _, run in store.runs() if run.strategy == strategy and run.kind == "pack"
-    )
-    if record is None:
+    ledger = workspace.ledger
+    found = ledger.baseline(strategy, workspace.head)
+    if found is None:
         raise Incomplete(
             f"{strategy} has no bundle to be judged against", hint=f"git bt pack {strategy}"
         )
-    return Found(bundle=store.bundle(record.bundle), strategy=strategy, record=record)
+    try:
+        bundle = workspace.need_store().bundle(found.bundle)
+    except Usage as e:
+        raise Incomplete(
+            f"{strategy}: bundle {found.bundle[:12]}, its result, is not here", hint="git bt fetch"
+        ) from e
+    return Found(bundle=bundle, strategy=strategy, record=found.run[1] if found.run else None)
 
 
 def newest(records: Iterable[RunRecord]) -> RunRecord | None:

@@ -19,6 +19,8 @@ from git_bt.repo import Repo
 
 if TYPE_CHECKING:
     from git_bt.files import Files
+    from git_bt.ledger import Ledger
+    from git_bt.model import Oid
     from git_bt.store import Store
 
 Step = Callable[[str], None]
@@ -52,6 +54,18 @@ class Workspace:
         if self.store is None:
             raise CannotWork(f"no git repository at {self.cwd}", hint="git init")
         return self.store
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """What is known in the store and the notes; raises CannotWork without a repository."""
+        from git_bt.ledger import Ledger
+
+        return Ledger(self.need_store())
+
+    @cached_property
+    def head(self) -> "Oid | None":
+        """The commit that is checked out, None where there is none yet."""
+        return None if self.repo is None else self.repo.resolve("HEAD")
 
     def files(self) -> "Files":
         """Return the work tree as a view, or the current folder where there is none."""
