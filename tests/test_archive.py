@@ -335,6 +335,7 @@ def test_damage_never_raises_anything_else(tmp_path_factory, data: st.DataObject
 
 LIMITS: dict[str, tuple[bytes, Limits, str]] = {
     "members": (member("a") + member("b") + END, Limits(members=1), "more than 1 members"),
+    "names": (member("aa") + member("bb") + END, Limits(names=3), "names of more than 3 bytes"),
     "member": (member("a", b"xyz") + END, Limits(member=2), "more than is allowed"),
     "total": (member("a", b"xy") + member("b", b"xy") + END, Limits(total=3), "more than is"),
     "extended headers": (

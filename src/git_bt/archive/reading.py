@@ -80,6 +80,7 @@ class _Reading:
     folders: dict[str, str] = field(default_factory=dict)
     extended: _Extended = field(default_factory=_Extended)
     headers: int = 0
+    names: int = 0
     total: int = 0
     in_memory: int = 0
 
@@ -123,6 +124,9 @@ class _Reading:
             self._extend(kind, size)
             return
         path, size = self._named(block, size)
+        self.names += len(path)
+        if self.names > self.limits.names:
+            raise Corrupt(f"names of more than {self.limits.names} bytes in all")
         if kind == b"5" or (kind == b"\0" and path.endswith("/")):
             self._folder(path, size)
         elif kind in (b"0", b"\0"):

@@ -35,6 +35,7 @@ class Limits:
     """How much an archive may hold; sizes in bytes after decompression."""
 
     members: int = 100_000
+    names: int = 16 << 20  # of all members and folders; each part of each name is looked at
     total: int = 4 << 30
     member: int = 4 << 30
     ratio: int = 100  # of a compressed archive's content to its size, past RATIO_FREE
