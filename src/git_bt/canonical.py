@@ -10,9 +10,9 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from git_bt.errors import Corrupt
 from git_bt.model import Members, Table, Value
@@ -212,29 +212,59 @@ def decode_table(data: bytes, name: str) -> Table:
         raise Corrupt(f"{name}: {e}") from e
     if not lines or tuple(lines[0]) != columns:
         raise Corrupt(f"{name}: line 1: the columns must be {','.join(columns)}")
-    kinds = [int if c in INTEGER_COLUMNS else float if c in FLOAT_COLUMNS else str for c in columns]
-    rows: list[tuple[Value, ...]] = []
-    for number, cells in enumerate(lines[1:], start=2):
-        if len(cells) != len(columns):
-            raise Corrupt(f"{name}: line {number}: {len(cells)} fields, not {len(columns)}")
+    rows = _typed(columns, lines[1:])
+    if rows is None or b"\r" in data or _written(columns, rows) != data:
+        raise _fault(columns, lines, name)
+    return Table(columns=columns, rows=rows)
+
+
+def _kinds(columns: Sequence[str]) -> list[Callable[[str], Value]]:
+    return [int if c in INTEGER_COLUMNS else float if c in FLOAT_COLUMNS else str for c in columns]
+
+
+def _typed(columns: Sequence[str], body: list[list[str]]) -> tuple[tuple[Value, ...], ...] | None:
+    """Convert column by column, which is faster than cell by cell; None: this is no table."""
+    if not body:
+        return ()
+    if set(map(len, body)) != {len(columns)}:
+        return None
+    typed: list[Sequence[Value]] = []
+    for kind, cells in zip(_kinds(columns), zip(*body, strict=True), strict=True):
+        full = [cell for cell in cells if cell] if "" in cells else cells
         try:
-            rows.append(
-                tuple(
-                    [
-                        None if not cell and kind is not str else kind(cell)
-                        for kind, cell in zip(kinds, cells, strict=True)
-                    ]
-                )
-            )
-        except ValueError as e:
-            raise Corrupt(f"{name}: line {number}: {e}") from e
-    try:
-        canonical = encode_table(columns, rows)
-    except Corrupt as e:
-        raise Corrupt(f"{name}: {e.message}") from e
-    if canonical != data:
-        raise Corrupt(f"{name}: not in canonical form (floats by repr, \\n at each line's end)")
-    return Table(columns=columns, rows=tuple(rows))
+            column = list(map(kind, full))
+        except ValueError:
+            return None
+        if kind is float and not all(map(math.isfinite, cast("list[float]", column))):
+            return None
+        if kind is not str and len(full) != len(cells):
+            present = iter(column)
+            column = [next(present) if cell else None for cell in cells]
+        typed.append(cells if kind is str else column)
+    return tuple(zip(*typed, strict=True))
+
+
+def _written(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+    """Return what `encode_table` writes of rows that need no checks."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _fault(columns: Sequence[str], lines: list[list[str]], name: str) -> Corrupt:
+    """Say where a table is not one: only now is it worth looking at each cell."""
+    for number, cells in enumerate(lines[1:], start=2):
+        where = f"{name}: line {number}"
+        if len(cells) != len(columns):
+            return Corrupt(f"{where}: {len(cells)} fields, not {len(columns)}")
+        for kind, cell in zip(_kinds(columns), cells, strict=True):
+            try:
+                _cell(cell if kind is str else kind(cell) if cell else None)
+            except (ValueError, Corrupt) as e:
+                return Corrupt(f"{where}: {e}")
+    return Corrupt(f"{name}: not in canonical form (floats by repr, \\n at each line's end)")
 
 
 # -- ids ------------------------------------------------------------------------------------------

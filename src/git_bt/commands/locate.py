@@ -61,7 +61,7 @@ def locate(workspace: Workspace, name: str) -> Named:
     workspace.need_store()
     from_top = workspace.path_from_top(name)
     try:
-        return Named(name=name, strategy=read_strategy(workspace.files(), from_top))
+        return Named(name=name, strategy=read_strategy(workspace.files, from_top))
     except BtError as e:
         if not (path / "strategy.yaml").is_file():
             raise

@@ -52,7 +52,7 @@ def pack(
     with open_workspace(cwd) as workspace:
         strategy = _with_options(
             workspace,
-            read_strategy(workspace.files(), workspace.path_from_top(name)),
+            read_strategy(workspace.files, workspace.path_from_top(name)),
             tape,
             engine,
             config,

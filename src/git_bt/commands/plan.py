@@ -106,7 +106,7 @@ def job_of_strategy(
         raise Usage(
             f"{strategy.name} names no tape", hint="add --tape PATH, or tape: to strategy.yaml"
         )
-    files = workspace.files()
+    files = workspace.files
     captured = capture(files, strategy)
     tape = read_tape(files, strategy, top=workspace.top, cwd=workspace.cwd)
     notices = tape_notices(files, tape, strategy.tape)

@@ -46,7 +46,7 @@ def _tape(workspace: Workspace, path: str) -> Tape:
     """Read what lies on disk, whatever a pin that is there says, readable or not."""
     from git_bt.files import folder_files
 
-    files = workspace.files()
+    files = workspace.files
     if files.is_tracked(path):
         raise Usage(
             f"git tracks {path}, so it needs no pin",

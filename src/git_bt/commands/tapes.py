@@ -88,7 +88,7 @@ def find_tape(workspace: Workspace, members: Members) -> Tape:
 
     for place in _places(workspace, members):
         try:
-            tape = read_tape(workspace.files(), str(place), top=workspace.top, cwd=workspace.cwd)
+            tape = read_tape(workspace.files, str(place), top=workspace.top, cwd=workspace.cwd)
         except BtError:
             continue  # a place that cannot be read is not the one
         if dict(tape.members) == dict(members):
@@ -119,7 +119,7 @@ def _declared(workspace: Workspace) -> list[Path]:
         return []
     from git_bt.capture.strategy import find_strategies, read_strategy
 
-    files = workspace.files()
+    files = workspace.files
     found = []
     for name in find_strategies(files):
         try:

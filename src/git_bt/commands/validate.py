@@ -71,7 +71,7 @@ def _all(workspace: Workspace) -> list[Named]:
     """Return every strategy that has something to run."""
     from git_bt.capture.strategy import find_strategies, read_strategy
 
-    files = workspace.files()
+    files = workspace.files
     found = []
     for name in find_strategies(files):
         try:

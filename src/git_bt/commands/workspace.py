@@ -67,8 +67,9 @@ class Workspace:
         """The commit that is checked out, None where there is none yet."""
         return None if self.repo is None else self.repo.resolve("HEAD")
 
+    @cached_property
     def files(self) -> "Files":
-        """Return the work tree as a view, or the current folder where there is none."""
+        """The work tree as a view, or the current folder where there is none; listed once."""
         from git_bt.files import folder_files, work_tree_files
 
         if self.repo is None or self.objects is None or self.repo.top is None:
