@@ -219,11 +219,39 @@ class _Judge:
                 differences=comparison.differences,
                 more=comparison.more,
             )
-            if comparison.verdict is Verdict.DIVERGED:
+            if target.strategy is not None and comparison.verdict is not Verdict.REPRODUCED:
+                judged = self._on_another_tape(judged, found, job, outcome, tolerances)
+            if judged.verdict is Verdict.DIVERGED:
                 judged = self._against_itself(judged, engine, job, outcome)
         if self.record:
             self._store(found, judged, outcome, tolerances)
         return judged
+
+    def _on_another_tape(
+        self, judged: Validation, found: Found, job: Job, outcome: Outcome, tolerances: Tolerances
+    ) -> Validation:
+        """Judge anew where the tape is another one: it may only have grown."""
+        from git_bt.commands.extension import judge_extension
+
+        if job.tape is None or outcome.output is None:
+            return judged
+        said = judge_extension(
+            found.bundle, job.tape, outcome.output, tolerances=tolerances, limit=self.limit
+        )
+        if said is None:
+            return judged
+        if said.comparison is None:
+            return replace(judged, message=said.message)
+        comparison = said.comparison
+        extended = comparison.verdict is Verdict.EXTENDED
+        return replace(
+            judged,
+            verdict=comparison.verdict,
+            differences=comparison.differences,
+            more=comparison.more,
+            message=said.message,
+            hint=f"to go on from here: git bt pack {found.strategy}" if extended else None,
+        )
 
     def _against_itself(
         self, judged: Validation, engine: Engine, job: Job, outcome: Outcome

@@ -13,6 +13,7 @@ def tape_pin(report: TapePinReport, style: Style) -> list[str]:
     p = report
     held = f"{words.count(p.files, 'file')}, {words.size(p.size)}"
     done = "pinned" if p.written else "already pinned:"
-    lines = [f"{done} {style.bold(words.plain(p.tape))}, {held}", f"  sha256 {words.plain(p.sha256)}"]
+    lines = [f"{done} {style.bold(words.plain(p.tape))}, {held}"]
+    lines.append(f"  sha256 {words.plain(p.sha256)}")
     lines += explained("", "", None, p.notices, style)
     return [*lines, style.dim(f"next: git add {words.plain(p.path)}")] if p.written else lines
