@@ -56,6 +56,15 @@ Notes = Mapping[str, Sequence[NoteLine]]
 MIN_PREFIX = 4
 _SHOWN = 6
 _CACHED_TREES = 2048
+_ATTEMPTS = 5  # beside a gc without end, one write of seven was lost
+
+
+class _Lost(Corrupt):
+    """What git said it wrote is not there.
+
+    A `git gc` at the same time removes an empty folder of objects just before git's batched fsync
+    moves one into it, and git's writer ends with 0 all the same (git 2.39). Writing again helps.
+    """
 
 
 class Store:
@@ -311,12 +320,18 @@ class Store:
             return
         message = commit_message(bundles, captured, runs)
         held: dict[str, Oid] = {}
-        try:
-            self._write(wanted, notes, message, held)
-        finally:
-            if held:  # not announced: forget that it was looked at
-                self._looked = False
-                drop(self.repo, held)
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._write(wanted, notes, message, held)
+                return
+            except _Lost:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            finally:
+                if held:  # not announced: forget that it was looked at
+                    self._looked = False
+                    drop(self.repo, held)
+                    held.clear()
 
     def _missing(self, wanted: Iterable[File]) -> list[File]:
         return [file for file in wanted if self._at(file.path) is None]
@@ -387,7 +402,10 @@ class Store:
         commits = writer.commits(*drafts.values())
         held |= {draft.ref: new for draft, new in zip(drafts.values(), commits, strict=True)}
         new = dict(zip(drafts, commits, strict=True))
-        self._read_back(drafts, new)
+        try:
+            self._read_back(drafts, new)
+        except Corrupt as e:
+            raise _Lost(e.message, hint=e.hint) from e
         patience_s = min(self.patience_s, GIT_PATIENCE_S)
         # The store comes first: a result is seen only together with what it names.
         updates = {
