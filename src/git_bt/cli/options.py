@@ -1,5 +1,6 @@
 """Options that several commands share, each declared once."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,11 +24,27 @@ def json_option(command: F) -> F:
     )(command)
 
 
+class Seconds(click.FloatRange):
+    """A duration above 0, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number; `nan` lies in no range, and would never be over."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no duration", param, ctx)
+        return found
+
+
 def run_options(command: F) -> F:
     """Add --python and --timeout."""
     command = click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(),
         default=600.0,
         show_default=True,
         metavar="S",

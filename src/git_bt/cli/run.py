@@ -15,8 +15,8 @@ from git_bt.cli.options import answer_options, examples, json_option, run_option
     epilog=examples(
         """
 git bt pack strategies/ema
-git bt pack --strategy my_strategy.py --tape tapes/btc --slippage-model fixed_bps \\
-    --slippage-bps 5 -o my_strategy.tar
+git bt pack --strategy my_strategy.py --tape tapes/btc \\
+    --slippage-model fixed_bps --slippage-bps 5 -o my_strategy.tar
 """
     ),
 )
