@@ -367,6 +367,20 @@ def test_a_name_that_means_nothing_stops_before_anything_runs(
         validated(project, ONCE, name)
 
 
+def test_what_is_no_regular_file_is_called_what_it_is(tmp_path: Path) -> None:
+    """Nobody waits for a pipe's writer, and nobody is sent to look for a repository."""
+    (tmp_path / "folder.tar").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    found = validated(tmp_path, "folder.tar", "pipe", os.devnull)
+
+    assert [v.verdict for v in found] == [Verdict.INCOMPLETE] * 3
+    assert [v.message.rpartition(" is ")[2] for v in found] == [
+        "a folder, not an archive",
+        "no regular file, not an archive",
+        "no regular file, not an archive",
+    ]
+
+
 def test_an_ambiguous_id_lists_what_it_may_be(project: GitRepo) -> None:
     """Enough bundles, and four digits are not enough; here: none at all, or too few digits."""
     with pytest.raises(Usage):
