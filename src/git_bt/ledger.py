@@ -265,7 +265,7 @@ class Ledger:
                     del left[strategy]
             if not left:
                 return found
-        return found | {name: self._packed[name] for name in left if name in self._packed}
+        return found | {name: self.packed[name] for name in left if name in self.packed}
 
     def _tied(self, strategy: str, commit: Oid, line: NoteLine) -> Baseline:
         bundle, run = line.bundle, self._run(line.run)
@@ -279,7 +279,7 @@ class Ledger:
         )
 
     @cached_property
-    def _packed(self) -> dict[str, Baseline]:
+    def packed(self) -> dict[str, Baseline]:
         """The newest bundle of each strategy that was packed or accepted."""
         found = {}
         runs = sorted(self.store.runs(), key=lambda run: (run[1].when_ns, run[1].bundle))

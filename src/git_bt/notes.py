@@ -91,6 +91,23 @@ class Notes:
         lines = {Oid(c): decode_note(merge_lines(*text)) for c, text in texts.items()}
         return {commit: found for commit, found in lines.items() if found}
 
+    def having(self, words: Iterable[str]) -> dict[Oid, tuple[NoteLine, ...]]:
+        """Return the results of every commit whose note has one of some ids in it.
+
+        Only notes with one of the words are decoded, and notes that are alike are read once.
+        """
+        wanted = [word.encode() for word in words]
+        found = self.found().notes
+        oids = {entry.oid for places in found.values() for entry in places.values()}
+        asked = sorted(oids) if wanted else []
+        read = zip(asked, self.objects.read_many(asked), strict=True)
+        hits = {oid: data for oid, (_, data) in read if any(word in data for word in wanted)}
+        return {
+            Oid(commit): decode_note(merge_lines(*data))
+            for commit, places in found.items()
+            if (data := [hits[entry.oid] for entry in places.values() if entry.oid in hits])
+        }
+
     def commits(self) -> frozenset[Oid]:
         """Return the ids of all objects that have a note; no note is read."""
         return frozenset(Oid(commit) for commit in self.found().notes)

@@ -278,3 +278,81 @@ class DemoReport:
             and self.diverged.verdict is Verdict.DIVERGED
         )
         return ExitCode.OK if shown else ExitCode.DIFFERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tied:
+    """One strategy of a commit, and the result that belongs there.
+
+    `state`: tied (now), known (tied before), unchanged (since the first parent: its result counts),
+    must-run (no passing run of these inputs), conflict (several outputs, none accepted), unpinned
+    (the commit does not say what the tape holds), unreadable.
+    """
+
+    strategy: str
+    state: str
+    inputs: str | None = None
+    kind: str | None = None  # measured | inherited | accepted
+    bundle: str | None = None
+    run: str | None = None
+    verdict: Verdict | None = None
+    origin: str | None = None  # the commit that an inherited result comes from
+    message: str = ""
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TiedCommit:
+    """One commit that results were tied to, as far as there are some."""
+
+    commit: str
+    subject: str
+    strategies: tuple[Tied, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordReport:
+    """The answer of record, the oldest commit first."""
+
+    commits: tuple[TiedCommit, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the command: whether it could look at all; it judges nothing."""
+        states = {each.state for commit in self.commits for each in commit.strategies}
+        return ExitCode.CANNOT_JUDGE if "unreadable" in states else ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """One output that is the expected one from now on.
+
+    `bundle` is None where there is nothing to accept; `message` then says why. `commit` is the one
+    that the result was tied to, None when the files differ from it.
+    """
+
+    strategy: str
+    bundle: str | None
+    replaces: str | None = None
+    inputs: str | None = None
+    run: str | None = None
+    commit: str | None = None
+    before: Metrics | None = None
+    after: Metrics | None = None
+    comparison: Comparison | None = None
+    reason: str | None = None
+    exit: ExitCode = ExitCode.OK
+    message: str = ""
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptReport:
+    """The answer of accept."""
+
+    strategies: tuple[Accepted, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the command: the worst of all."""
+        return max((a.exit for a in self.strategies), default=ExitCode.OK)
