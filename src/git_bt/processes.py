@@ -27,6 +27,7 @@ PREFIX = "git-bt-"
 MARK = "GIT_BT_RUN"
 GRACE_S = 5.0
 ROUNDS = 100
+ENOUGH = 1 << 16
 
 
 def spawn(argv: list[str], *, env: Mapping[str, str], cwd: Path, printed: Path) -> "Process":
@@ -161,6 +162,21 @@ class Folder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def need_space(path: Path) -> None:
+    """Refuse to blame a run for what a full disk did to it.
+
+    Raises:
+        CannotWork: less than ENOUGH bytes, or no more files, fit where a path lies.
+    """
+    with contextlib.suppress(OSError):  # the run has removed it
+        s = os.statvfs(path)
+        if s.f_bavail * s.f_frsize < ENOUGH or (s.f_files and not s.f_favail):
+            raise CannotWork(
+                f"no space left in {tempfile.gettempdir()}, so the run proves nothing",
+                hint="free some space, or set TMPDIR to where there is some",
+            )
 
 
 def _lock(path: Path) -> int | None:

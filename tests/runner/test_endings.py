@@ -7,6 +7,7 @@ import pytest
 
 from floxkit import BUY_ONCE, failure_of, is_running, job_of, on_trade, output_of, run
 from git_bt import processes
+from git_bt.errors import CannotWork
 
 
 @pytest.mark.parametrize(
@@ -109,3 +110,14 @@ def test_a_stopped_supervisor_goes_on_when_time_is_up(tape: Path) -> None:
 
     assert failure.kind == "timeout"
     assert time.monotonic() - started < processes.GRACE_S
+
+
+def test_a_full_disk_is_not_the_strategys_fault(
+    tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing more can be written, an end without a result says nothing about the run."""
+    monkeypatch.setattr(processes, "ENOUGH", 1 << 80)
+
+    assert output_of(run(job_of(BUY_ONCE, tape)))
+    with pytest.raises(CannotWork, match="no space left in "):
+        run(job_of("import os; os._exit(120)", tape))

@@ -20,7 +20,7 @@ from git_bt.canonical import encode_json, sha256
 from git_bt.errors import Corrupt, Incomplete
 from git_bt.interpreters import Adapter, Interpreter
 from git_bt.model import Environment, Failure, Outcome
-from git_bt.processes import Folder, interruptible, spawn
+from git_bt.processes import Folder, interruptible, need_space, spawn
 from git_bt.runner.job import (
     Job,
     environment,
@@ -110,6 +110,7 @@ class Child:
         Raises:
             Corrupt: the bytes of a file are not its member's, or a path is unsafe.
             Incomplete: the bytes of a file are not at hand, or there is no entry point.
+            CannotWork: there is no space left for what it writes.
         """
         with interruptible():
             ended = self.run_on(job, place_tape(job.tape, self.folder.path))
@@ -127,6 +128,8 @@ class Child:
         elapsed = time.monotonic() - started
         done = read_done(self._dir / "done.json", nonce) if code == 0 else None
         failure = self._failure(job, code, done)
+        if failure is not None and failure.kind != "timeout":
+            need_space(self._dir)
         if failure is None and tape_state(job.tape) != before:
             failure = Failure(
                 kind="tape-changed",
