@@ -50,7 +50,8 @@ def locate(workspace: Workspace, name: str) -> Named:
         CannotWork: it names no archive, and there is no repository.
     """
     path = workspace.cwd / name
-    if path.is_file() and path.suffix not in _SOURCE:
+    is_archive = path.suffix == ".tar" if path.is_dir() else path.suffix not in _SOURCE
+    if is_archive and path.exists():  # also a pipe: what it is, is said when it is opened
         return Named(name=name, archive=path)
     if path.suffix == ".tar" and not path.exists():
         raise Usage(f"no such file: {name}")
