@@ -23,7 +23,12 @@ def _import(workspace: Workspace, name: str) -> Imported:
         check_content(bundle)
     except (Corrupt, Incomplete, Usage) as e:
         return Imported(
-            name=name, bundle=None, foreign=None, exit=e.exit_code, message=e.message, hint=e.hint
+            name=name,
+            bundle=None,
+            foreign=None,
+            exit=e.exit_code,
+            message=e.message.removeprefix(f"{workspace.cwd / name}: "),
+            hint=e.hint,
         )
     workspace.need_store().save(bundles=(bundle,))
     return Imported(name=name, bundle=bundle.id, foreign=is_foreign(bundle), exit=ExitCode.OK)
