@@ -36,9 +36,13 @@ def temporary_ref() -> str:
 def read_refs(repo: Repo, *patterns: str) -> dict[str, Oid]:
     """Return refs by full name; a pattern is a whole name, or a folder with a slash at its end.
 
+    Without a pattern there are none: git would list every ref, and who asks may delete them.
+
     Raises:
         Corrupt: git cannot read a ref that is named whole.
     """
+    if not patterns:
+        return {}
     found = repo.git("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
     complaints = found.err.decode(errors="replace")
     for name in re.findall(r"(?:broken|dangling) (?:sym)?ref (\S+)", complaints):

@@ -1,8 +1,9 @@
 """Fetching and pushing results: look, merge, offer, and again when somebody was faster.
 
-A push is never forced, and moves both refs or none. What a refusal means is read from the status
-that git prints for machines and from the refs that the remote has afterwards: moved by somebody
-else means merge and try again; not moved, several times, means that it will not have them.
+A push is never forced, and moves both refs or none; to a remote whose store is not known, first
+the store and then the notes. What a refusal means is read from the status that git prints for
+machines and from the refs that the remote has afterwards: moved by somebody else means merge and
+try again; not moved, several times, means that it will not have them.
 """
 
 import time
@@ -15,7 +16,7 @@ from git_bt.model import Oid
 from git_bt.objects import Objects
 from git_bt.publish import lock, pause, read_refs
 from git_bt.repo import Repo
-from git_bt.sync.merge import REFS, Move, is_behind, merge, preview
+from git_bt.sync.merge import REFS, STORE, Move, is_behind, merge, preview
 from git_bt.sync.remote import (
     Remote,
     Step,
@@ -29,10 +30,12 @@ from git_bt.sync.remote import (
 )
 from git_bt.sync.whole import complete
 
-PUSH_PATIENCE_S = 120.0
-PUSH_LOCK = "push.lock"
+PATIENCE_S = 120.0
+LOCK = "remote.lock"  # one exchange at a time: tracking refs are shared, and two pushes of one
+# repository can make each other's packs unreadable in the remote's quarantine; writers go on
 _LONGEST_PAUSE_S = 4.0
 _MOST_UNMOVED = 4  # refusals by a remote that nobody else moved: a lock there may have been held
+_SLOW = 5  # powers of two by which to wait longer then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,13 @@ class Pushed:
 
 
 def fetch(
-    objects: Objects, remote: Remote, *, step: Step, dry_run: bool = False, into_ours: bool = True
+    objects: Objects,
+    remote: Remote,
+    *,
+    step: Step,
+    dry_run: bool = False,
+    into_ours: bool = True,
+    patience_s: float = PATIENCE_S,
 ) -> Exchange:
     """Fetch the results of a remote and merge them into ours.
 
@@ -75,12 +84,21 @@ def fetch(
         step: says what is being done.
         dry_run: merge nothing, and say what would be merged.
         into_ours: False leaves them in the tracking refs.
+        patience_s: how long to wait for another exchange of this repository, in seconds.
 
     Raises:
         CannotWork: the remote cannot be reached, or the repository not be written.
         Corrupt: the two stores contradict each other, or an object is broken.
         Incomplete: this partial clone lacks objects that the remote does not give.
+        Locked: another exchange lasts that long.
     """
+    with lock(objects.repo, patience_s, name=LOCK):
+        return _fetch(objects, remote, step, dry_run=dry_run, into_ours=into_ours)
+
+
+def _fetch(
+    objects: Objects, remote: Remote, step: Step, *, dry_run: bool = False, into_ours: bool = True
+) -> Exchange:
     repo = objects.repo
     there = look(repo, remote, step=step)
     completed = complete(repo, remote, step=step)
@@ -98,7 +116,7 @@ def push(
     *,
     step: Step,
     dry_run: bool = False,
-    patience_s: float = PUSH_PATIENCE_S,
+    patience_s: float = PATIENCE_S,
 ) -> Pushed:
     """Bring our results to a remote, after merging what it has.
 
@@ -113,18 +131,17 @@ def push(
         CannotWork: the remote cannot be reached, will not have the refs, or was always moved by
             somebody else.
         Corrupt, Incomplete: as `fetch`.
-        Locked: another push of this repository lasts that long.
+        Locked: another exchange of this repository lasts that long.
     """
     target = pushed_to(objects.repo, remote)
-    if dry_run:
-        return _would_push(objects, target, step)
-    # Two pushes of one machine make the other's packs unreadable in the remote's quarantine.
-    with lock(objects.repo, patience_s, name=PUSH_LOCK):
+    with lock(objects.repo, patience_s, name=LOCK):
+        if dry_run:
+            return _would_push(objects, target, step)
         return _push(objects, target, step, patience_s)
 
 
 def _would_push(objects: Objects, remote: Remote, step: Step) -> Pushed:
-    exchange = fetch(objects, remote, step=step, dry_run=True)
+    exchange = _fetch(objects, remote, step, dry_run=True)
     tips = read_refs(objects.repo, *REFS)
     sent = tuple(
         _sent(ref, exchange.there, tip)
@@ -144,14 +161,17 @@ def _push(objects: Objects, remote: Remote, step: Step, patience_s: float) -> Pu
     known = seen(repo, remote)
     fetched: list[Exchange] = []
     attempts = unmoved = 0
-    in_one = True
+    takes_two = True
     tips = read_refs(repo, *REFS)
     if not all(is_behind(repo, oid, tips.get(ref, oid)) for ref, oid in known.items()):
-        fetched.append(fetch(objects, remote, step=step))
+        fetched.append(_fetch(objects, remote, step))
         known = dict(fetched[-1].there)
     while tips := read_refs(repo, *REFS):
         attempts += 1
         step(f"pushing to {remote.name}")
+        # A host that hides refs/bt takes the notes alone, atomic or not: git counts it as refused
+        # before it looks at the rest. So the store goes first to where none is known.
+        in_one = takes_two and STORE in known
         done = _offer(repo, remote, tips, step, in_one=in_one)
         if done.code == 0:
             remember(repo, remote, tips)
@@ -161,10 +181,10 @@ def _push(objects: Objects, remote: Remote, step: Step, patience_s: float) -> Pu
         refusals = _refusals(done)
         if not refusals and not in_one:
             raise cannot("push to", remote, done)
-        fetched.append(fetch(objects, remote, step=step))
+        fetched.append(_fetch(objects, remote, step))
         there = dict(fetched[-1].there)
         # No status of a ref at all: a remote that cannot take two refs at once, or will not talk.
-        in_one = bool(refusals) and in_one
+        takes_two = bool(refusals) and takes_two
         unmoved = unmoved + 1 if there == known and refusals else 0
         known = there
         if unmoved >= _MOST_UNMOVED:
@@ -175,7 +195,7 @@ def _push(objects: Objects, remote: Remote, step: Step, patience_s: float) -> Pu
                 f"in {patience_s:.0f} s",
                 hint="nothing was lost; run git bt push again",
             )
-        pause(attempts, _LONGEST_PAUSE_S)
+        pause(attempts + (_SLOW if unmoved else 0), _LONGEST_PAUSE_S)
     return Pushed(remote=remote, sent=(), fetched=tuple(fetched), attempts=attempts)
 
 
@@ -244,5 +264,5 @@ def _refused(remote: Remote, refusals: Mapping[str, str], done: Result) -> Canno
     told = f" ({said[0]})" if said else ""
     return CannotWork(
         f"{remote.name} refuses {without_secrets(why + told)}",
-        hint="nothing was pushed, nothing was lost; it must accept refs/bt/store and refs/notes/bt",
+        hint="nothing was lost; ask who runs it to accept refs/bt/store and refs/notes/bt",
     )

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +30,12 @@ Step = Callable[[str], None]
 # `--refmap=` keeps a configured `+refs/notes/*:refs/notes/*` from overwriting notes of ours.
 _FETCH = (
     *DURABLE,
-    *("-c", "fetch.fsckObjects=true"),
     "fetch",
     *("--progress", "--refmap=", "--no-tags", "--no-prune", "--no-filter"),
     *("--no-write-fetch-head", "--no-auto-maintenance", "--no-write-commit-graph"),
     *("--no-show-forced-updates", "--recurse-submodules=no"),
 )
+_CHECKED = ("-c", "fetch.fsckObjects=true")
 _LEAF = {STORE: "store", NOTES: "notes"}
 _GRACE_S = 5.0
 _PROGRESS = re.compile(r"(?:remote: )?([A-Z][a-z]+ing[a-z ]*: +\d+% \(\d+/\d+\))")
@@ -207,21 +207,22 @@ def look(repo: Repo, remote: Remote, *, step: Step) -> dict[str, Oid]:
     Raises:
         CannotWork: the remote cannot be reached, or will not give.
     """
+    # Where objects were left out git's check would miss them, though they are promised.
+    checked = () if repo.is_partial() else _CHECKED
     wanted: Iterable[str] = REFS
     for attempt in (1, 2):
         specs = [f"+{ref}:{remote.tracking(ref)}" for ref in wanted]
         step(f"fetching from {remote.name}")
-        done = talk(repo, *_FETCH, "--end-of-options", remote.address, *specs, step=step)
+        done = talk(repo, *checked, *_FETCH, "--end-of-options", remote.address, *specs, step=step)
         if done.code == 0:
             break
-        # Most often it lacks one of the two, which git treats as an error.
-        there = _advertised(repo, remote, step)
-        _forget(repo, [remote.tracking(ref) for ref in REFS if ref not in there])
-        if attempt == 2 or (there and len(there) == len(specs)):
+        if attempt == 2:
             raise cannot("fetch from", remote, done)
-        if not there:
+        # Most often it lacks one of the two, which git treats as an error.
+        wanted = _advertised(repo, remote, step)
+        _forget(repo, [remote.tracking(ref) for ref in REFS if ref not in wanted])
+        if not wanted:
             break
-        wanted = there
     return seen(repo, remote)
 
 
@@ -233,7 +234,8 @@ def _advertised(repo: Repo, remote: Remote, step: Step) -> list[str]:
     return [ref for ref in REFS if ref in names]
 
 
-def _forget(repo: Repo, refs: Iterable[str]) -> None:
+def _forget(repo: Repo, refs: Sequence[str]) -> None:
+    """Delete tracking refs."""
     script = "".join(f"delete {ref}\n" for ref in read_refs(repo, *refs))
     if script:
         repo.git("update-ref", "--stdin", stdin=script.encode())
