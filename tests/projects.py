@@ -19,7 +19,7 @@ from conftest import CASES, GitRepo, make_repo, take_away
 from floxkit import BUY_ONCE, on_trade, write_tape
 from git_bt.commands.pack import pack
 from git_bt.commands.validate import validate
-from git_bt.model import Bundle, Validation
+from git_bt.model import Bundle, RunRecord, Validation
 from git_bt.objects import Objects
 from git_bt.repo import Repo
 from git_bt.reports import PackReport
@@ -102,6 +102,13 @@ def bundle_ids(repo: GitRepo) -> list[str]:
     found = Repo.find(repo.path)
     with Objects(found) as objects:
         return Store(found, objects).bundle_ids()
+
+
+def all_runs(repo: GitRepo) -> list[RunRecord]:
+    """Return every run record of a repository, the newest first."""
+    found = Repo.find(repo.path)
+    with Objects(found) as objects:
+        return [run for _, run in Store(found, objects).runs()]
 
 
 # -- the program ----------------------------------------------------------------------------------

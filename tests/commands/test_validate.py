@@ -27,6 +27,7 @@ from projects import (
     RAISES,
     RANDOM,
     add_strategy,
+    all_runs,
     bundle_id,
     packed,
     silent,
@@ -67,20 +68,25 @@ def test_validate_writes_nothing(project: GitRepo) -> None:
 
 
 def test_record_stores_a_run_of_each_verdict(project: GitRepo) -> None:
-    """Also of one that failed; the baseline stays what was packed."""
+    """Also of one that failed, under the inputs that ran: it is no failure of the bundle."""
     digest = bundle_id(project, ONCE)
     validated(project, digest, record=True)
     add_strategy(project, ONCE, BUY_ONCE.replace("1.0", "2.0"))
     validated(project, ONCE, record=True)
     add_strategy(project, ONCE, RAISES)
     validated(project, ONCE, record=True)
-    runs = [(run.kind, run.verdict) for _, run in show(digest, cwd=project.path).runs]
+    of_bundle = [(run.kind, run.verdict) for _, run in show(digest, cwd=project.path).runs]
+    everything = all_runs(project)
 
-    assert runs[:3] == [
+    assert of_bundle[0] == ("validate", Verdict.REPRODUCED)
+    assert {verdict for _, verdict in of_bundle} == {Verdict.REPRODUCED}
+    assert [(run.kind, run.verdict) for run in everything[:3]] == [
         ("validate", Verdict.FAILED),
         ("validate", Verdict.DIVERGED),
         ("validate", Verdict.REPRODUCED),
     ]
+    assert {run.bundle for run in everything[:3]} == {digest}
+    assert len({run.inputs for run in everything[:3]}) == 3
     add_strategy(project, ONCE, BUY_ONCE)
     assert [v.bundle for v in validated(project, ONCE)] == [digest]
 

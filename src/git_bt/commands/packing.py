@@ -8,20 +8,17 @@ from dataclasses import replace
 
 import filelock  # noqa: F401  the store's lock: 20 ms to import, and now there is time
 
-from git_bt.bundle import TAPE, build_bundle
+from git_bt.bundle import build_bundle
 from git_bt.canonical import inputs_id, tape_sha256
 from git_bt.commands.export import write
 from git_bt.commands.plan import Engine
-from git_bt.commands.recording import run_record
+from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Workspace
 from git_bt.compare import compare
 from git_bt.metrics import metrics_of
-from git_bt.model import Bundle, Captured, Outcome, Strategy, Tape, Verdict
-from git_bt.objects import Blob
+from git_bt.model import Captured, Outcome, Strategy, Tape, Verdict
 from git_bt.records import snapshot_id
 from git_bt.reports import PackReport
-
-TAPE_LIMIT = 10 * 1024 * 1024  # bytes
 
 
 def finish(
@@ -75,9 +72,8 @@ def finish(
         compare=strategy.compare,
     )
     assert workspace.repo is not None
-    limit = workspace.repo.config_int("bt.tapeLimit", TAPE_LIMIT)
     workspace.need_store().save(
-        bundles=(_for_store(bundle, limit),), captured=(captured,), runs=(record,)
+        bundles=(for_store(workspace.repo, bundle),), captured=(captured,), runs=(record,)
     )
     return replace(
         report,
@@ -139,16 +135,3 @@ def _judged(
         message="two runs of the same inputs differ from each other; nothing was stored",
         hint="seed random numbers, take time from the tape, and do not iterate over sets",
     )
-
-
-def _for_store(bundle: Bundle, limit: int) -> Bundle:
-    """Leave out a tape that git does not track and that is larger than the limit, in bytes."""
-    loose = {
-        path: bundle.manifest.members[path].size
-        for path, source in bundle.content.items()
-        if path.startswith(TAPE) and not isinstance(source, Blob)
-    }
-    if sum(loose.values()) <= limit:
-        return bundle
-    content = {path: source for path, source in bundle.content.items() if path not in loose}
-    return replace(bundle, content=content)

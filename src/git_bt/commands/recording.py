@@ -1,11 +1,16 @@
-"""The record of one run, as every command writes it."""
+"""The record of one run, as every command writes it, and the bundle as it is stored."""
 
 import time
+from dataclasses import replace
 
+from git_bt.bundle import TAPE
 from git_bt.canonical import environment_id
 from git_bt.model import Bundle, Environment, RunRecord, Tolerances, Verdict
+from git_bt.objects import Blob
+from git_bt.repo import Repo
 
 ISOLATION = "process"
+TAPE_LIMIT = 10 * 1024 * 1024  # bytes
 
 
 def run_record(
@@ -53,3 +58,17 @@ def run_record(
         author=author,
         compare=compare,
     )
+
+
+def for_store(repo: Repo, bundle: Bundle) -> Bundle:
+    """Leave out a tape that git does not track and that is larger than git config bt.tapeLimit."""
+    limit = repo.config_int("bt.tapeLimit", TAPE_LIMIT)
+    loose = {
+        path: bundle.manifest.members[path].size
+        for path, source in bundle.content.items()
+        if path.startswith(TAPE) and not isinstance(source, Blob)
+    }
+    if sum(loose.values()) <= limit:
+        return bundle
+    content = {path: source for path, source in bundle.content.items() if path not in loose}
+    return replace(bundle, content=content)

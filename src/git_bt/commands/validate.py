@@ -19,7 +19,6 @@ from git_bt.commands.plan import (
     job_of_strategy,
     known_output,
 )
-from git_bt.commands.recording import run_record
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, CannotWork, Corrupt, Incomplete, Usage
@@ -33,6 +32,7 @@ def validate(
     *,
     jobs: int | None = None,
     record: bool = False,
+    reuse: bool = False,
     all_differences: bool = False,
     python: str | None = None,
     timeout_s: float = 600.0,
@@ -45,6 +45,7 @@ def validate(
         names: ids, archives, or strategies (run as the work tree holds them).
         jobs: how many at once; None is one a core.
         record: store a run record of each verdict.
+        reuse: take a verdict that is known of the same inputs and environment.
         all_differences: list every difference, not the first.
         python: interpreter to run the engine with.
         timeout_s: seconds one run may take.
@@ -62,6 +63,7 @@ def validate(
             grant=Grant(python=python, timeout_s=timeout_s),
             limit=None if all_differences else 1,
             record=record,
+            reuse=reuse,
             step=step,
         )
         return ValidateReport(bundles=judge.all(targets, jobs or os.cpu_count() or 1))
@@ -95,6 +97,7 @@ class _Judge:
     grant: Grant
     limit: int | None
     record: bool
+    reuse: bool
     step: Step
     live: list[Child] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
@@ -142,19 +145,31 @@ class _Judge:
         if target.strategy is not None:
             return self._strategy(target, target.strategy)
         found = fetch(self.workspace, target)
+        engine = engine_of_bundle(self.workspace, found.bundle, self.grant)
+        tolerances = found.record.compare if found.record else {}
+        if self.reuse and target.id is not None:
+            known = self._known(target, found, found.bundle.manifest.inputs, engine, tolerances)
+            if known is not None:
+                return known
         bundle = with_tape(self.workspace, found.bundle)
-        engine = engine_of_bundle(self.workspace, bundle, self.grant)
         with self._child(engine) as child:
             self.step(f"validating {target.name}")
             check_content(bundle)
             job = job_of_bundle(self.workspace, bundle, engine, self.grant)
             outcome = child.run(job)
-        tolerances = found.record.compare if found.record else {}
         return self._verdict(target, found, engine, job, outcome, tolerances)
 
     def _strategy(self, target: Named, strategy: Strategy) -> Validation:
         found = baseline(self.workspace, strategy.name)
         engine = engine_of_strategy(self.workspace, strategy, self.grant)
+        if self.reuse:
+            from git_bt.commands.settling import inputs_of_job
+
+            job, captured, _ = job_of_strategy(self.workspace, strategy, engine, self.grant)
+            inputs = inputs_of_job(job, engine.adapter.NAME, strategy)
+            known = self._known(target, found, inputs, engine, strategy.compare)
+            if known is not None:
+                return replace(known, notices=(*strategy.notices, *captured.notices))
         with self._child(engine) as child:
             self.step(f"validating {target.name}")
             check_content(found.bundle)
@@ -163,6 +178,13 @@ class _Judge:
             outcome = child.run(job)
         judged = self._verdict(target, found, engine, job, outcome, strategy.compare)
         return replace(judged, notices=(*strategy.notices, *captured.notices))
+
+    def _known(
+        self, target: Named, found: Found, inputs: str, engine: Engine, tolerances: Tolerances
+    ) -> Validation | None:
+        from git_bt.commands.reuse import reuse
+
+        return reuse(self.workspace, target.name, found, inputs, engine, tolerances)
 
     @contextmanager
     def _child(self, engine: Engine, *, variation: int = 0) -> Iterator[Child]:
@@ -190,7 +212,7 @@ class _Judge:
         from git_bt.commands.expected import compare_with_bundle
         from git_bt.compare import environment_changes
 
-        here = outcome.environment
+        here, runs = outcome.environment, 1
         judged = Validation(
             name=target.name,
             bundle=found.bundle.id,
@@ -222,9 +244,20 @@ class _Judge:
             if target.strategy is not None and comparison.verdict is not Verdict.REPRODUCED:
                 judged = self._on_another_tape(judged, found, job, outcome, tolerances)
             if judged.verdict is Verdict.DIVERGED:
-                judged = self._against_itself(judged, engine, job, outcome)
-        if self.record:
-            self._store(found, judged, outcome, tolerances)
+                judged, runs = self._against_itself(judged, engine, job, outcome)
+        diverged = judged.verdict is Verdict.DIVERGED and target.archive is None
+        if self.record or diverged:
+            from git_bt.commands.settling import Ran, settle
+
+            ran = Ran(
+                found=found,
+                strategy=target.strategy,
+                job=job,
+                outcome=outcome,
+                tolerances=tolerances,
+                runs=runs,
+            )
+            settle(self.workspace, ran, judged, record=self.record)
         return judged
 
     def _on_another_tape(
@@ -255,22 +288,25 @@ class _Judge:
 
     def _against_itself(
         self, judged: Validation, engine: Engine, job: Job, outcome: Outcome
-    ) -> Validation:
-        """Run once more, varied: what differs from itself has not diverged, it never held still."""
+    ) -> tuple[Validation, int]:
+        """Run once more, varied: what differs from itself has not diverged, it never held still.
+
+        Return the verdict, and how many runs there were that gave the output.
+        """
         from git_bt.compare import compare
 
         left = job.timeout_s - outcome.elapsed_s  # one bundle has one timeout, not two
         if left <= 0:
-            return judged
+            return judged, 1
         self.step(f"{judged.name} differs; running it once more")
         with self._child(engine, variation=1) as child:
             again = child.run(replace(job, timeout_s=left))
         if again.output is None:
-            return judged
+            return judged, 1
         comparison = compare(outcome.output or {}, again.output, limit=self.limit)
         if comparison.verdict is Verdict.REPRODUCED:
-            return judged
-        return replace(
+            return judged, 2
+        judged = replace(
             judged,
             verdict=Verdict.NONDETERMINISTIC,
             differences=comparison.differences,
@@ -278,25 +314,7 @@ class _Judge:
             message="two runs here differ from each other",
             hint="seed random numbers, take time from the tape, and do not iterate over sets",
         )
-
-    def _store(
-        self, found: Found, judged: Validation, outcome: Outcome, tolerances: Tolerances
-    ) -> None:
-        here = outcome.environment
-        if here is None:
-            return  # it never ran, so there is no run to record
-        run = run_record(
-            found.bundle,
-            here,
-            author=self.workspace.author(),
-            strategy=found.strategy or found.bundle.manifest.entry_point,
-            kind="validate",
-            verdict=judged.verdict,
-            elapsed_s=outcome.elapsed_s,
-            runs=1,
-            compare=tolerances,
-        )
-        self.workspace.need_store().save(bundles=(found.bundle,), runs=(run,))
+        return judged, 1
 
 
 def _unjudged(target: Named, verdict: Verdict, error: BtError) -> Validation:
