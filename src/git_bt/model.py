@@ -300,7 +300,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteLine:
-    """One result in the notes of a commit."""
+    """One result in the notes of a commit.
+
+    `origin` is where it was taken from when that was not a repository we share with: a fork.
+    """
 
     strategy: str
     inputs: str
@@ -309,6 +312,7 @@ class NoteLine:
     verdict: Verdict
     kind: str  # measured | inherited | accepted
     replaces: str | None = None
+    origin: str | None = None
 
 
 # -- comparison -----------------------------------------------------------------------------------

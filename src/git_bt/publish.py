@@ -144,7 +144,7 @@ def swap(
         now = read_refs(repo, *updates)
         if any(now.get(ref) != old for ref, (_, old) in updates.items()):
             return all(now.get(ref) == new for ref, (new, _) in updates.items())
-        locks = _lock_files(repo, [*updates, *dropped])
+        locks = lock_files(repo, [*updates, *dropped])
         if not locks and b"lock" not in result.err:
             raise failure("update-ref", result)
         if time.monotonic() > deadline:
@@ -159,7 +159,8 @@ def pause(attempt: int, longest_s: float = _LONGEST_PAUSE_S) -> None:
     time.sleep(random.SystemRandom().uniform(0, longest))
 
 
-def _lock_files(repo: Repo, refs: Iterable[str]) -> list[Path]:
+def lock_files(repo: Repo, refs: Iterable[str]) -> list[Path]:
+    """Return git's lock files that are there and stop a write to some refs."""
     names = ["packed-refs", "reftable/tables.list", *refs]
     places = [repo.common_dir / f"{name}.lock" for name in names]
     return [place for place in places if place.exists()]
@@ -208,6 +209,11 @@ def sweep(repo: Repo, refs: Mapping[str, Oid]) -> None:
     if dead:
         script = "".join(f"delete {ref} {oid}\n" for ref, oid in dead.items())
         repo.git("update-ref", "--stdin", stdin=script.encode(), check=False)
+
+
+def left_behind(repo: Repo) -> list[str]:
+    """Return temporary refs of processes that have ended."""
+    return [ref for ref in read_refs(repo, TEMPORARY) if not _is_alive(ref)]
 
 
 def _is_alive(ref: str) -> bool:

@@ -231,6 +231,7 @@ def _note_line(raw: bytes) -> NoteLine | None:
             verdict=_verdict(value, "note"),
             kind=_get(value, "kind", str, "note"),
             replaces=_optional(value, "replaces", "note"),
+            origin=_optional(value, "origin", "note"),
         )
     except Corrupt:
         return None

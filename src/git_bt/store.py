@@ -77,12 +77,16 @@ class Store:
         repo: the repository.
         objects: its objects; open as long as bundles of this store are read.
         patience_s: how long a write waits for other writers, in seconds.
+        ref: where to read, when it is another store than our own; it is never written to.
     """
 
-    def __init__(self, repo: Repo, objects: Objects, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, repo: Repo, objects: Objects, *, patience_s: float = PATIENCE_S, ref: str = REF
+    ) -> None:
         self.repo = repo
         self.objects = objects
         self.patience_s = patience_s
+        self.ref = ref
         self._looked = False
         self._tip: Oid | None = None
         self._root: Oid | None = None
@@ -92,7 +96,7 @@ class Store:
 
     def refresh(self) -> Oid | None:
         """Look at the store as it is now, and return its commit, None when there is no store."""
-        self._show(read_refs(self.repo, REF).get(REF))
+        self._show(read_refs(self.repo, self.ref).get(self.ref))
         return self._tip
 
     def bundle(self, digest: str) -> Bundle:

@@ -34,6 +34,7 @@ REFS = (STORE, NOTES)
 """What is shared, in the order in which it is written: a result after what it names."""
 
 MESSAGE = "merge\n"
+_MOST_LOST = 5
 _LATEST_S = 1 << 32  # a date that somebody made up must not stop a merge
 Changes = Mapping[str, notes.Change]
 
@@ -49,6 +50,10 @@ class Move:
     before: Oid | None
     after: Oid | None
     how: str
+
+
+class _Lost(CannotWork):
+    """What git said it wrote is not there: a `git gc` at the same time; writing again helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +196,9 @@ def merge(
         CannotWork: read-only, disk full, or git refused.
     """
     held: dict[str, Oid] = {}
-    try:
-        while True:
+    lost = 0
+    while True:
+        try:
             with lock(objects.repo, patience_s):
                 refs = read_refs(objects.repo, *REFS, TEMPORARY)
                 plans = [_plan(objects, ref, refs.pop(ref, None), theirs.get(ref)) for ref in REFS]
@@ -200,8 +206,13 @@ def merge(
                 if moves is not None:
                     sweep(objects.repo, refs)
                     return moves
-    finally:
-        drop(objects.repo, held)
+        except _Lost:
+            lost += 1
+            if lost == _MOST_LOST:
+                raise
+        finally:
+            drop(objects.repo, held)
+            held.clear()
 
 
 def _apply(
@@ -216,8 +227,6 @@ def _apply(
         if move.how != "same" and move.after is not None
     }
     if updates and not swap(objects.repo, updates, dropped=held, patience_s=patience_s):
-        drop(objects.repo, held)
-        held.clear()
         return None
     held.clear()
     if STORE in updates:
@@ -244,10 +253,18 @@ def _write(objects: Objects, plans: list[_Plan], held: dict[str, Oid]) -> dict[s
         commits = writer.commits(*drafts)
     held |= dict(zip(refs, commits, strict=True))
     for plan, new in zip(plans, commits, strict=True):
-        for parent in plan.parents:
-            if _union(objects, plan.ref, new, parent):
-                raise CannotWork(f"git did not write all of the merge of {plan.ref}")
+        _read_back(objects, plan, new)
     return {plan.ref: new for plan, new in zip(plans, commits, strict=True)}
+
+
+def _read_back(objects: Objects, plan: _Plan, new: Oid) -> None:
+    """Look at what was written: a merge lacks nothing of what its parents have."""
+    try:
+        lacks = [_union(objects, plan.ref, new, parent) for parent in plan.parents]
+    except Corrupt as e:  # the parents were read a moment ago
+        raise _Lost(e.message, hint=e.hint) from e
+    if any(lacks):
+        raise _Lost(f"git did not write all of the merge of {plan.ref}")
 
 
 def _when_s(repo: Repo, parents: tuple[Oid, ...]) -> int:
