@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from git_bt.errors import ExitCode
-from git_bt.looking import TapePinReport
+from git_bt.looking import LoggedCommit, LoggedResult, LogReport, TapePinReport
 from git_bt.model import (
     Comparison,
     Difference,
@@ -119,6 +119,21 @@ REPORTS: dict[str, Any] = {
     "pack_exported": PackReport(
         bundle=A, inputs=B, environment=C, snapshot=B, strategy=".", engine=FLOX,
         metrics=EQUITY_METRICS, verdict=Verdict.REPRODUCED, comparison=None, elapsed_s=0.31, runs=1,
+LOGGED = LoggedResult(
+    strategy="strategies/ema", inputs=C, bundle=A, run=B, verdict=Verdict.REPRODUCED,
+    kind="measured", replaces=None, metrics=FLOX_METRICS, previous=B, before=OTHER_METRICS,
+)  # fmt: skip
+
+TIED = Tied(
+    strategy="strategies/ema", state="tied", inputs=B, kind="measured", bundle=A, run=C,
+    verdict=Verdict.REPRODUCED,
+)  # fmt: skip
+ACCEPTED = Accepted(
+    strategy="strategies/ema", bundle=A, replaces=B, inputs=C, run=C, commit=C[:40],
+    before=OTHER_METRICS, after=FLOX_METRICS, reason="fees as of July",
+    comparison=Comparison(verdict=Verdict.DIVERGED, differences=(PRICE,), more=MORE),
+)  # fmt: skip
+
         exported="out/ema.tar",
         notices=(Notice(kind="unknown_key", message="unknown key 'tapes', nearest is 'tape'"),),
     ),
@@ -234,6 +249,73 @@ REPORTS: dict[str, Any] = {
         notices=(Notice(kind="pin_ignored", message="git ignores tapes/btc.tape"),),
     ),
     "tape-pin_again": TapePinReport(
+    "log": LogReport(
+        commits=(
+            LoggedCommit(
+                commit=C[:40], when_s=WHEN // 10**9, author="A U Thor",
+                subject="Trade the crossing of two moving averages, and only in the direction of",
+                results=(
+                    LOGGED,
+                    dataclasses.replace(
+                        LOGGED, kind="accepted", replaces=B, strategy="strategies/momentum/long",
+                        metrics=EQUITY_METRICS, before=None, previous=None,
+                    ),
+                ),
+            ),
+            LoggedCommit(
+                commit=A[:40], when_s=0, author="A U Thor", subject="",
+                results=(
+                    dataclasses.replace(LOGGED, kind="inherited", previous=A, before=FLOX_METRICS),
+                    dataclasses.replace(
+                        LOGGED, verdict=Verdict.EXTENDED, metrics=None, previous=None, before=None
+                    ),
+                ),
+            ),
+        ),
+        more=True,
+    ),
+    "log_empty": LogReport(commits=(), more=False),
+    "record": RecordReport(
+        commits=(
+            TiedCommit(
+                commit=A[:40], subject="Trade the crossing of two averages",
+                strategies=(
+                    TIED,
+                    dataclasses.replace(TIED, strategy="b", state="unchanged", kind=None),
+                    dataclasses.replace(TIED, strategy="c", kind="inherited", origin=B[:40]),
+                    dataclasses.replace(TIED, strategy="d", kind="accepted", state="known"),
+                    dataclasses.replace(
+                        TIED, strategy="e",
+                        message="the tape is not pinned: no other commit can take this result over",
+                        hint="git bt tape pin TAPE",
+                    ),
+                ),
+            ),
+            TiedCommit(commit=C[:40], subject="", strategies=()),
+            TiedCommit(
+                commit=B[:40], subject="Widen the stop",
+                strategies=tuple(
+                    Tied(strategy=f"strategies/{state}", state=state, message="why", hint="do so")
+                    for state in ("must-run", "conflict", "unpinned", "unreadable")
+                ),
+            ),
+        )
+    ),
+    "record_empty": RecordReport(commits=()),
+    "record_nothing": RecordReport(
+        commits=(TiedCommit(commit=A[:40], subject="no strategy yet", strategies=()),)
+    ),
+    "accept": AcceptReport(
+        strategies=(
+            ACCEPTED,
+            Accepted(strategy="b", bundle=None, message="this output is the expected one"),
+            Accepted(
+                strategy="c", bundle=B, inputs=C, run=C, after=EQUITY_METRICS,
+                hint="commit the files, then: git bt record",
+            ),
+        )
+    ),
+    "accept_nothing": AcceptReport(strategies=()),
         tape="tapes/btc", path="tapes/btc.tape", files=1, size=690_000, sha256=C, written=False
     ),
     "restore": RestoreReport(bundle=A, directory="out", files=("ema.py", "config.json")),

@@ -30,6 +30,19 @@ class Verb(click.Command):
             _report_bug(e)
 
 
+class Split(Verb):
+    """A command whose words behind `--` are not those before it; they go to ctx.meta[BEHIND]."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take away `--` and what follows."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta[BEHIND] = tuple(args[at + 1 :])
+        return super().parse_args(ctx, args[:at])
+
+
+BEHIND = "git_bt.behind"
+
+
 class Failure(click.ClickException):
     """A BtError on its way to stderr, and to stdout or a file when JSON was asked for."""
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +16,12 @@ Step = Callable[[str], None]
 
 
 def answer(
-    report: Any, *, as_json: bool, output: str | None = None, all_differences: bool = False
+    report: Any,
+    *,
+    as_json: bool,
+    output: str | None = None,
+    all_differences: bool = False,
+    paged: bool = False,
 ) -> NoReturn:
     """Print a report and exit with its code.
 
@@ -25,16 +30,20 @@ def answer(
         as_json: print the JSON object instead of text.
         output: write the JSON object to this file too.
         all_differences: show every difference.
+        paged: on a terminal, show the text in git's pager.
     """
+    paged = paged and sys.stdout.isatty()
     try:
-        _print(report, as_json=as_json, output=output, all_differences=all_differences)
+        _print(report, as_json=as_json, output=output, all_differences=all_differences, paged=paged)
     except BrokenPipeError:
         # The reader has gone, the verdict holds; the flush at exit would raise once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     click.get_current_context().exit(int(report.exit_code))
 
 
-def _print(report: Any, *, as_json: bool, output: str | None, all_differences: bool) -> None:
+def _print(
+    report: Any, *, as_json: bool, output: str | None, all_differences: bool, paged: bool
+) -> None:
     if as_json or output:
         from git_bt.output.json import to_json
 
@@ -42,7 +51,16 @@ def _print(report: Any, *, as_json: bool, output: str | None, all_differences: b
     if not as_json:
         from git_bt.output.text import color_wanted, render
 
-        color = color_wanted(os.environ, is_terminal=sys.stdout.isatty())
+        in_pager = os.environ.get("GIT_PAGER_IN_USE") == "true"  # git -p bt
+        color = color_wanted(os.environ, is_terminal=sys.stdout.isatty() or in_pager)
+        pager = None
+        if paged:
+            from git_bt.commands.terminal import terminal
+
+            found = terminal()
+            pager = found.pager
+            if found.color is not None and not os.environ.get("NO_COLOR"):
+                color = found.color
         text = render(
             report,
             width=_width(),
@@ -50,7 +68,29 @@ def _print(report: Any, *, as_json: bool, output: str | None, all_differences: b
             all_differences=all_differences,
             encoding=sys.stdout.encoding,
         )
+        if pager is not None and _page(text, pager):
+            return
         click.echo(text, nl=not text.endswith("\n"), color=color)
+
+
+def _page(text: str, pager: str) -> bool:
+    """Show text in a pager until it is left; return False when it cannot be started."""
+    import signal
+    import subprocess
+
+    env = {"LESS": "FRX", "LV": "-c", **os.environ, "GIT_PAGER_IN_USE": "true"}
+    sys.stdout.flush()
+    try:
+        process = subprocess.Popen(["sh", "-c", pager], env=env, stdin=subprocess.PIPE)
+    except OSError:
+        return False
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pager's
+    try:
+        with suppress(BrokenPipeError):
+            process.communicate(text.encode(sys.stdout.encoding, "backslashreplace"))
+        return process.wait() not in (126, 127)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def write_json(value: dict[str, Any], *, as_json: bool, output: str | None) -> None:

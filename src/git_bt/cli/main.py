@@ -27,6 +27,7 @@ COMMANDS = {
     "ls": "look",
     "diff": "look",
     "export": "move",
+    "log": "history",
     "import": "move",
     "restore": "move",
     "tape": "tape",

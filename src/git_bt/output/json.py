@@ -66,13 +66,15 @@ def _engine(engine: EngineVersion | None) -> Json | None:
     return None if engine is None else {"name": engine.name, "version": engine.version}
 
 
-def _metrics(metrics: Metrics | None) -> Json | None:
+def metrics_json(metrics: Metrics | None) -> Json | None:
+    """Return metrics as an object; `return_` is `return` there."""
     if metrics is None:
         return None
     return {name.rstrip("_"): getattr(metrics, name) for name in Metrics.__slots__}
 
 
-def _differences(found: Iterable[Difference]) -> list[Json]:
+def differences_json(found: Iterable[Difference]) -> list[Json]:
+    """Return differences as objects."""
     return [
         {
             "path": d.path,
@@ -149,7 +151,7 @@ def _validation(v: Validation) -> Json:
         "strategy": v.strategy,
         "verdict": v.verdict.value,
         "exit": int(v.verdict.exit_code),
-        "differences": _differences(v.differences),
+        "differences": differences_json(v.differences),
         "more": v.more,
         "environment": [
             {"name": c.name, "recorded": c.recorded, "here": c.here} for c in v.environment
@@ -173,12 +175,12 @@ def _pack(p: r.PackReport) -> Json:
         "snapshot": p.snapshot,
         "strategy": p.strategy,
         "engine": _engine(p.engine),
-        "metrics": _metrics(p.metrics),
+        "metrics": metrics_json(p.metrics),
         "verdict": p.verdict.value,
         "elapsed_s": p.elapsed_s,
         "exported": p.exported,
         "runs": p.runs,
-        "differences": _differences(p.comparison.differences if p.comparison else ()),
+        "differences": differences_json(p.comparison.differences if p.comparison else ()),
         "more": p.comparison.more if p.comparison else {},
         **_words(p),
         "notices": _notices(p.notices),
@@ -196,8 +198,8 @@ def _replay(p: r.ReplayReport) -> Json:
         "strategy": p.strategy,
         "engine": _engine(p.engine),
         "recorded_engine": _engine(p.recorded_engine),
-        "expected": _metrics(p.expected),
-        "actual": _metrics(p.actual),
+        "expected": metrics_json(p.expected),
+        "actual": metrics_json(p.actual),
         "elapsed_s": p.elapsed_s,
         "verdict": p.verdict.value if p.verdict else None,
         **_words(p),
@@ -213,7 +215,7 @@ def _ls(found: r.ListReport) -> Json:
                 "engine": _engine(b.engine),
                 "verdict": b.verdict.value if b.verdict else None,
                 "when_ns": b.when_ns,
-                "metrics": _metrics(b.metrics),
+                "metrics": metrics_json(b.metrics),
                 "foreign": b.foreign,
             }
             for b in found.bundles
@@ -226,7 +228,7 @@ def _show(s: r.ShowReport) -> Json:
         "bundle": s.bundle,
         "strategies": s.strategies,
         "manifest": _manifest(s.manifest),
-        "metrics": _metrics(s.metrics),
+        "metrics": metrics_json(s.metrics),
         "missing": s.missing,
         "runs": [_run(run_id, run) for run_id, run in s.runs],
         "foreign": s.foreign,
@@ -241,10 +243,10 @@ def _diff(d: r.DiffReport) -> Json:
         "engine": _changes(d.engine),
         "config": _changes(d.config),
         "environment": _changes(d.environment),
-        "metrics": {"a": _metrics(d.metrics_a), "b": _metrics(d.metrics_b)},
+        "metrics": {"a": metrics_json(d.metrics_a), "b": metrics_json(d.metrics_b)},
         "files": _changes(d.files),
         "verdict": d.comparison.verdict.value,
-        "differences": _differences(d.comparison.differences),
+        "differences": differences_json(d.comparison.differences),
         "more": d.comparison.more,
         "code": d.code or None,
     }

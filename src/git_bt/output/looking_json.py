@@ -1,9 +1,10 @@
 """The JSON of answers about commits and the work tree; pieces and promises are in `json.py`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from git_bt import looking as k
+from git_bt.output.json import metrics_json
 
 Json = dict[str, Any]
 
@@ -20,6 +21,38 @@ def _tape_pin(p: k.TapePinReport) -> Json:
     }
 
 
-CONVERT: Mapping[type, tuple[str, Callable[[Any], Json]]] = {
+def _log(found: k.LogReport) -> Json:
+    return {
+        "commits": [
+            {
+                "commit": c.commit,
+                "when_s": c.when_s,
+                "author": c.author,
+                "subject": c.subject,
+                "results": [_logged(result) for result in c.results],
+            }
+            for c in found.commits
+        ],
+        "more": found.more,
+    }
+
+
+def _logged(result: k.LoggedResult) -> Json:
+    return {
+        "strategy": result.strategy,
+        "inputs": result.inputs,
+        "bundle": result.bundle,
+        "run": result.run,
+        "verdict": result.verdict.value,
+        "kind": result.kind,
+        "replaces": result.replaces,
+        "metrics": metrics_json(result.metrics),
+        "previous": result.previous,
+        "before": metrics_json(result.before),
+    }
+
+
+CONVERT: dict[type, tuple[str, Callable[[Any], Json]]] = {
     k.TapePinReport: ("tape-pin", _tape_pin),
+    k.LogReport: ("log", _log),
 }

@@ -33,6 +33,7 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     k.TapePinReport: looking.tape_pin,
 }
 
+    k.LogReport: looking.log,
 
 def render(
     report: Any,
