@@ -14,6 +14,7 @@ What an adapter module has:
     run(job)        run the strategy and write the rows as files into job["out"]
 
 A job is the plain dict that `runner.py` writes as job.json: `entry_point`, `root` and `out` are
-absolute paths, `tape` too or None, `config` is complete. To refuse a job, raise an exception that
-carries `bt_kind`, one of the kinds of `model.Failure`, and maybe `bt_hint`.
+absolute paths, `tape` too or None, `config` is complete. To refuse a job, raise an exception of
+a class of your own file that carries `bt_kind`, one of the kinds of `model.Failure`, and maybe
+`bt_hint`; a strategy's exception cannot.
 """
