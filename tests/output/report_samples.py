@@ -17,6 +17,7 @@ from git_bt.model import (
     Member,
     Metrics,
     Notice,
+    Oid,
     PackageChange,
     RunRecord,
     Tolerance,
@@ -24,6 +25,8 @@ from git_bt.model import (
     Verdict,
 )
 from git_bt.reports import (
+    Accepted,
+    AcceptReport,
     BundleRow,
     Change,
     DemoReport,
@@ -37,10 +40,26 @@ from git_bt.reports import (
     ListReport,
     PackReport,
     Problem,
+    RecordReport,
     ReplayReport,
     RestoreReport,
     ShowReport,
+    Tied,
+    TiedCommit,
     ValidateReport,
+)
+from git_bt.sharing import (
+    Amount,
+    Check,
+    Divergence,
+    DoctorReport,
+    FetchReport,
+    InitReport,
+    PushReport,
+    RefMove,
+    Setting,
+    Side,
+    Taken,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -114,11 +133,6 @@ RUN = RunRecord(
     reason="the engine was mended", replaces=B,
 )  # fmt: skip
 
-REPORTS: dict[str, Any] = {
-    "pack": PACKED,
-    "pack_exported": PackReport(
-        bundle=A, inputs=B, environment=C, snapshot=B, strategy=".", engine=FLOX,
-        metrics=EQUITY_METRICS, verdict=Verdict.REPRODUCED, comparison=None, elapsed_s=0.31, runs=1,
 LOGGED = LoggedResult(
     strategy="strategies/ema", inputs=C, bundle=A, run=B, verdict=Verdict.REPRODUCED,
     kind="measured", replaces=None, metrics=FLOX_METRICS, previous=B, before=OTHER_METRICS,
@@ -134,6 +148,37 @@ ACCEPTED = Accepted(
     comparison=Comparison(verdict=Verdict.DIVERGED, differences=(PRICE,), more=MORE),
 )  # fmt: skip
 
+MOVED = (
+    RefMove(ref="refs/bt/store", how="merged", before=Oid("12" * 20), after=Oid("34" * 20)),
+    RefMove(ref="refs/notes/bt", how="new", before=None, after=Oid("56" * 20)),
+)
+CAME = Amount(bundles=2, snapshots=1, runs=3, results=2)
+OURS = Side(
+    bundle=A, engine=FLOX, python="3.11.7", platform="Linux-x86_64",
+    author="A U Thor <author@example.com>",
+)  # fmt: skip
+CONTRADICTED = Divergence(
+    inputs=C, strategy="strategies/ema", ours=OURS, accepted=False,
+    theirs=Side(bundle=B, engine=FLOX_OLD, python=None, platform=None, author=None),
+    comparison=Comparison(verdict=Verdict.DIVERGED, differences=(PRICE,), more={"fills.price": 3}),
+    environment=tuple(Change(name=f"package-{n}", a="1.0", b=None) for n in range(8)),
+)  # fmt: skip
+SETTLED = Divergence(
+    inputs=C, strategy=None, ours=OURS, theirs=OURS, comparison=None, environment=(),
+    accepted=True, message="bundle 77aa01b2c3d4 has no expected output",
+)  # fmt: skip
+DANGER = Check(
+    name="refspec", state="danger",
+    message="remote.origin.fetch is +refs/notes/*:refs/notes/*: a plain git fetch overwrites what "
+    "was not pushed (refs/notes/bt)",
+    mend="git config --unset remote.origin.fetch",
+)  # fmt: skip
+
+REPORTS: dict[str, Any] = {
+    "pack": PACKED,
+    "pack_exported": PackReport(
+        bundle=A, inputs=B, environment=C, snapshot=B, strategy=".", engine=FLOX,
+        metrics=EQUITY_METRICS, verdict=Verdict.REPRODUCED, comparison=None, elapsed_s=0.31, runs=1,
         exported="out/ema.tar",
         notices=(Notice(kind="unknown_key", message="unknown key 'tapes', nearest is 'tape'"),),
     ),
@@ -244,11 +289,6 @@ ACCEPTED = Accepted(
             ),
         )
     ),
-    "tape-pin": TapePinReport(
-        tape="tapes/btc", path="tapes/btc.tape", files=3, size=690_000, sha256=C, written=True,
-        notices=(Notice(kind="pin_ignored", message="git ignores tapes/btc.tape"),),
-    ),
-    "tape-pin_again": TapePinReport(
     "log": LogReport(
         commits=(
             LoggedCommit(
@@ -316,6 +356,11 @@ ACCEPTED = Accepted(
         )
     ),
     "accept_nothing": AcceptReport(strategies=()),
+    "tape-pin": TapePinReport(
+        tape="tapes/btc", path="tapes/btc.tape", files=3, size=690_000, sha256=C, written=True,
+        notices=(Notice(kind="pin_ignored", message="git ignores tapes/btc.tape"),),
+    ),
+    "tape-pin_again": TapePinReport(
         tape="tapes/btc", path="tapes/btc.tape", files=1, size=690_000, sha256=C, written=False
     ),
     "restore": RestoreReport(bundle=A, directory="out", files=("ema.py", "config.json")),
@@ -341,6 +386,57 @@ ACCEPTED = Accepted(
                 install="pip install 'git-bt[backtesting]'",
             ),
         )
+    ),
+    "fetch": FetchReport(
+        remote="origin", dry_run=False, refs=MOVED, came=CAME, completed=2, commits=None,
+        divergences=(CONTRADICTED, SETTLED),
+    ),
+    "fetch_nothing": FetchReport(
+        remote="origin", dry_run=False, refs=(), came=Amount(), completed=0, commits=None,
+        divergences=(),
+    ),
+    "fetch_dry": FetchReport(
+        remote="origin", dry_run=True, refs=MOVED, came=Amount(), completed=0, commits=None,
+        divergences=(),
+    ),
+    "fetch_commits": FetchReport(
+        remote="https://example.com/fork.git", dry_run=False, refs=(), completed=0,
+        came=Amount(bundles=1, results=1), divergences=(),
+        commits=(Taken(commit=Oid("ab" * 20), results=1), Taken(commit=Oid("cd" * 20), results=0)),
+    ),
+    "push": PushReport(
+        remote="origin", dry_run=False, refs=MOVED, went=CAME, came=Amount(results=1), attempts=2,
+        divergences=(CONTRADICTED,),
+    ),
+    "push_dry": PushReport(
+        remote="origin", dry_run=True, refs=MOVED[:1], went=CAME, came=CAME, attempts=0,
+        divergences=(),
+    ),
+    "push_nothing": PushReport(
+        remote="origin", dry_run=False, refs=(), went=Amount(), came=Amount(), attempts=1,
+        divergences=(),
+    ),
+    "init": InitReport(
+        undo=False, written=(Setting(key="notes.displayRef", value="refs/notes/b[t]"),),
+        removed=(), checks=(DANGER,),
+    ),
+    "init_again": InitReport(undo=False, written=(), removed=(), checks=()),
+    "init_undo": InitReport(
+        undo=True, written=(), checks=(),
+        removed=(Setting(key="notes.displayRef", value="refs/notes/b[t]"),),
+    ),
+    "init_undo_nothing": InitReport(undo=True, written=(), removed=(), checks=()),
+    "doctor": DoctorReport(
+        checks=(
+            Check(name="versions", state="fine", message="git 2.39.5, Python 3.11.7"), DANGER,
+            Check(
+                name="shallow", state="note", mend="git fetch --unshallow",
+                message="this clone is shallow: results on older commits cannot be found",
+            ),
+        )
+    ),
+    "doctor_fine": DoctorReport(
+        checks=(Check(name="refs", state="fine", message="nothing is stored yet"),)
     ),
     "demo": DemoReport(
         directory="git-bt-demo", packed=PACKED, reproduced=REPRODUCED, diverged=DIVERGED,

@@ -103,6 +103,9 @@ git bt validate bundles/*.tar --jobs 2 --timeout 60
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Bundles at once (default: cores)."
 )
 @click.option("--record", is_flag=True, help="Store a run record of each verdict.")
+@click.option(
+    "--reuse", is_flag=True, help="Take what is known of these inputs here; run the rest."
+)
 @click.option("--all-differences", is_flag=True, help="Show every difference, not the first.")
 @run_options
 @answer_options
@@ -111,6 +114,7 @@ def validate_command(
     names: tuple[str, ...],
     jobs: int | None,
     record: bool,
+    reuse: bool,
     all_differences: bool,
     python: str | None,
     timeout: float,
@@ -120,8 +124,10 @@ def validate_command(
     """Run bundles again and say whether they give what was recorded.
 
     BUNDLE is an id (4 digits or more), a .tar file, or a strategy. A strategy
-    runs as the work tree holds it, against its newest bundle; without
-    arguments every strategy of the repository does.
+    runs as the work tree holds it, against its result on HEAD or the nearest
+    ancestor (before git bt record: its newest bundle); without arguments every
+    strategy of the repository does. An output that diverged is kept for
+    git bt accept.
     """
     from git_bt.commands.validate import validate
 
@@ -130,6 +136,7 @@ def validate_command(
             names,
             jobs=jobs,
             record=record,
+            reuse=reuse,
             all_differences=all_differences,
             python=python,
             timeout_s=timeout,

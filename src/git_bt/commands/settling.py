@@ -77,6 +77,8 @@ def settle(workspace: Workspace, ran: Ran, judged: Validation, *, record: bool) 
     inputs = manifest.inputs
     if ran.strategy is not None:
         inputs = inputs_of_job(ran.job, here.engine.name, ran.strategy)
+    if workspace.repo is None:
+        return
     if judged.verdict is Verdict.DIVERGED and output is not None:
         candidate = Candidate(
             strategy=ran.name,
@@ -88,6 +90,8 @@ def settle(workspace: Workspace, ran: Ran, judged: Validation, *, record: bool) 
             output=output,
         )
         Candidates(workspace.cache).keep(candidate)
+    elif judged.verdict.exit_code is ExitCode.OK:
+        Candidates(workspace.cache).drop(inputs)  # accept takes what was seen last
     if record:
         _record(workspace, ran, judged.verdict, here, inputs)
 

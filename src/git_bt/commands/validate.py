@@ -245,8 +245,8 @@ class _Judge:
                 judged = self._on_another_tape(judged, found, job, outcome, tolerances)
             if judged.verdict is Verdict.DIVERGED:
                 judged, runs = self._against_itself(judged, engine, job, outcome)
-        diverged = judged.verdict is Verdict.DIVERGED and target.archive is None
-        if self.record or diverged:
+        diverged = judged.verdict is Verdict.DIVERGED
+        if self.record or (target.archive is None and (diverged or self._has_candidates)):
             from git_bt.commands.settling import Ran, settle
 
             ran = Ran(
@@ -259,6 +259,11 @@ class _Judge:
             )
             settle(self.workspace, ran, judged, record=self.record)
         return judged
+
+    @property
+    def _has_candidates(self) -> bool:
+        cache = self.workspace.cache
+        return cache is not None and (cache / "candidates").exists()
 
     def _on_another_tape(
         self, judged: Validation, found: Found, job: Job, outcome: Outcome, tolerances: Tolerances

@@ -325,9 +325,9 @@ def _demo(d: r.DemoReport) -> Json:
 def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
     if kind in _CONVERT:
         return _CONVERT[kind]
-    from git_bt.output.looking_json import CONVERT
+    from git_bt.output import looking_json, sharing_json, tying_json
 
-    return CONVERT[kind]
+    return (looking_json.CONVERT | tying_json.CONVERT | sharing_json.CONVERT)[kind]
 
 
 _CONVERT: Mapping[type, tuple[str, Callable[[Any], Json]]] = {

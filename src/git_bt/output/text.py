@@ -11,7 +11,8 @@ from typing import Any
 
 from git_bt import looking as k
 from git_bt import reports as r
-from git_bt.output import holdings, looking, verdicts
+from git_bt import sharing as s
+from git_bt.output import holdings, looking, sharing, tying, verdicts
 from git_bt.output.style import Style, color_wanted
 from git_bt.output.words import fit_encoding, iso_time, plain
 
@@ -30,10 +31,16 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     r.RestoreReport: holdings.restore,
     r.FsckReport: holdings.fsck,
     r.EnginesReport: holdings.engines,
+    r.RecordReport: tying.record,
+    r.AcceptReport: tying.accept,
     k.TapePinReport: looking.tape_pin,
+    s.FetchReport: sharing.fetch,
+    s.PushReport: sharing.push,
+    s.InitReport: sharing.init,
+    s.DoctorReport: sharing.doctor,
+    k.LogReport: looking.log,
 }
 
-    k.LogReport: looking.log,
 
 def render(
     report: Any,
