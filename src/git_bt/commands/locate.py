@@ -1,14 +1,15 @@
 """From a word that a user typed to the bundle it names.
 
 A word names, in this order: an archive (a file that is no strategy), a bundle of the store by the
-first digits of its id, a strategy by its path (then its newest bundle). What reads archives and
-strategies is imported when one is named: an id must not wait for it.
+first digits of its id, a result of a commit as COMMIT:STRATEGY, a strategy by its path (then its
+baseline). What reads archives, commits and strategies is imported when one is named: an id must
+not wait for it.
 """
 
 import re
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_bt.commands.workspace import Workspace
@@ -23,7 +24,8 @@ _SOURCE = (".py", ".yaml", ".yml")
 class Named:
     """What a word names: exactly one of archive, id, strategy and fault is set.
 
-    `fault` is what is wrong with a strategy that is there and cannot be read.
+    `fault` is what is wrong with a strategy that is there and cannot be read, or with a result of
+    a commit. Of such a result, `tied` is the name of the strategy beside the id.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Named:
     id: str | None = None
     strategy: Strategy | None = None
     fault: BtError | None = None
+    tied: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +60,11 @@ def locate(workspace: Workspace, name: str) -> Named:
         raise Usage(f"no such file: {name}")
     if _ID.fullmatch(name) and not path.exists():
         return Named(name=name, id=workspace.need_store().resolve(name))
+    workspace.need_store()
+    if ":" in name and not path.exists():
+        return _tied(workspace, name)
     from git_bt.capture.strategy import read_strategy
 
-    workspace.need_store()
     from_top = workspace.path_from_top(name)
     try:
         return Named(name=name, strategy=read_strategy(workspace.files, from_top))
@@ -67,6 +72,20 @@ def locate(workspace: Workspace, name: str) -> Named:
         if not (path / "strategy.yaml").is_file():
             raise
         return Named(name=name, fault=e)
+
+
+def _tied(workspace: Workspace, name: str) -> Named:
+    from git_bt.commands.tied import commit_of, result_at, split_name
+
+    revision, strategy = split_name(workspace, name)
+    commit = commit_of(workspace.need_store().repo, revision)
+    try:
+        found = result_at(workspace, commit, strategy)
+    except Usage:
+        raise
+    except BtError as e:
+        return Named(name=name, fault=e)
+    return Named(name=name, id=found.bundle, tied=strategy)
 
 
 def fetch(workspace: Workspace, named: Named) -> Found:
@@ -87,9 +106,20 @@ def fetch(workspace: Workspace, named: Named) -> Found:
         bundle = read_flox(open_archive(named.archive, place))
         return Found(bundle=bundle, strategy=bundle.manifest.entry_point, record=None)
     if named.id is not None:
-        return by_id(workspace, named.id)
+        return _here(workspace, named.id, named.tied)
     assert named.strategy is not None
     return baseline(workspace, named.strategy.name)
+
+
+def _here(workspace: Workspace, bundle_id: str, tied: str | None) -> Found:
+    """Return a bundle by its id; one that only a note names may not have come here."""
+    try:
+        found = by_id(workspace, bundle_id)
+    except Usage as e:
+        raise Incomplete(
+            f"bundle {bundle_id[:12]}, the result of {tied}, is not here", hint="git bt fetch"
+        ) from e
+    return found if tied is None else replace(found, strategy=tied)
 
 
 def by_id(workspace: Workspace, bundle_id: str) -> Found:
