@@ -12,6 +12,7 @@ ROOMS: dict[str, set[str]] = {
     "model": {"errors"},
     "reports": {"errors", "model"},
     "looking": {"errors", "model", "reports"},
+    "sharing": {"errors", "model", "reports"},
     "canonical": {"errors", "model"},
     "paths": {"errors"},
     "records": {"errors", "model", "canonical"},
@@ -42,9 +43,9 @@ ROOMS: dict[str, set[str]] = {
     | {
         "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle",
         "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store", "ledger",
-        "sync", "fsck", "reports", "looking", "engines", "commands",
+        "sync", "fsck", "reports", "looking", "sharing", "engines", "commands",
     },
-    "output": {"errors", "model", "reports", "looking", "output"},
+    "output": {"errors", "model", "reports", "looking", "sharing", "output"},
     "cli": {"errors", "model", "reports", "commands", "output", "cli"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}

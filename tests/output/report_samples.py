@@ -54,7 +54,9 @@ from git_bt.sharing import (
     Divergence,
     DoctorReport,
     FetchReport,
+    Health,
     InitReport,
+    Moved,
     PushReport,
     RefMove,
     Setting,
@@ -149,8 +151,8 @@ ACCEPTED = Accepted(
 )  # fmt: skip
 
 MOVED = (
-    RefMove(ref="refs/bt/store", how="merged", before=Oid("12" * 20), after=Oid("34" * 20)),
-    RefMove(ref="refs/notes/bt", how="new", before=None, after=Oid("56" * 20)),
+    RefMove(ref="refs/bt/store", how=Moved.MERGED, before=Oid("12" * 20), after=Oid("34" * 20)),
+    RefMove(ref="refs/notes/bt", how=Moved.NEW, before=None, after=Oid("56" * 20)),
 )
 CAME = Amount(bundles=2, snapshots=1, runs=3, results=2)
 OURS = Side(
@@ -168,7 +170,7 @@ SETTLED = Divergence(
     accepted=True, message="bundle 77aa01b2c3d4 has no expected output",
 )  # fmt: skip
 DANGER = Check(
-    name="refspec", state="danger",
+    name="refspec", state=Health.DANGER,
     message="remote.origin.fetch is +refs/notes/*:refs/notes/*: a plain git fetch overwrites what "
     "was not pushed (refs/notes/bt)",
     mend="git config --unset remote.origin.fetch",
@@ -428,15 +430,15 @@ REPORTS: dict[str, Any] = {
     "init_undo_nothing": InitReport(undo=True, written=(), removed=(), checks=()),
     "doctor": DoctorReport(
         checks=(
-            Check(name="versions", state="fine", message="git 2.39.5, Python 3.11.7"), DANGER,
+            Check(name="versions", state=Health.FINE, message="git 2.39.5, Python 3.11.7"), DANGER,
             Check(
-                name="shallow", state="note", mend="git fetch --unshallow",
+                name="shallow", state=Health.NOTE, mend="git fetch --unshallow",
                 message="this clone is shallow: results on older commits cannot be found",
             ),
         )
     ),
     "doctor_fine": DoctorReport(
-        checks=(Check(name="refs", state="fine", message="nothing is stored yet"),)
+        checks=(Check(name="refs", state=Health.FINE, message="nothing is stored yet"),)
     ),
     "demo": DemoReport(
         directory="git-bt-demo", packed=PACKED, reproduced=REPRODUCED, diverged=DIVERGED,

@@ -327,7 +327,8 @@ def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
         return _CONVERT[kind]
     from git_bt.output import looking_json, sharing_json, tying_json
 
-    return (looking_json.CONVERT | tying_json.CONVERT | sharing_json.CONVERT)[kind]
+    found = (looking_json.CONVERT, tying_json.CONVERT, sharing_json.CONVERT)
+    return next(convert[kind] for convert in found if kind in convert)
 
 
 _CONVERT: Mapping[type, tuple[str, Callable[[Any], Json]]] = {
