@@ -145,13 +145,14 @@ def chosen(lines: Sequence[NoteLine], when: Callable[[NoteLine], int]) -> NoteLi
     """Return the result of several, of one strategy on one commit, that counts; None of none.
 
     What was accepted last; else of the newest inputs (an unpinned tape may have changed) the output
-    that was found first.
+    that was found first. A result taken from elsewhere counts only where there is no other.
 
     Args:
         lines: results that pass.
         when: from a result to the time of its run in ns.
     """
-    ordered = sorted(lines, key=lambda line: (when(line), line.bundle))
+    ours = [line for line in lines if line.origin is None] or lines
+    ordered = sorted(ours, key=lambda line: (when(line), line.bundle))
     accepted = [line for line in ordered if line.kind == "accepted"]
     if accepted or not ordered:
         return accepted[-1] if accepted else None

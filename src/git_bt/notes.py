@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from git_bt.errors import Corrupt
 from git_bt.model import REGULAR, NoteLine, Oid
-from git_bt.objects import FOLDER, Objects, TreeEntry, parse_commit, parse_tree
+from git_bt.objects import FOLDER, Objects, TreeEntry, blob_oid, parse_commit, parse_tree
 from git_bt.records import decode_note, encode_note_line
 
 REF = "refs/notes/bt"
@@ -277,7 +277,10 @@ def _normal(
         blobs = {entry.oid for entry in (*mine.values(), *theirs.get(commit, {}).values())}
         changes |= {path: None for path in mine if path != place(commit)}
         if len(blobs) > 1:
-            changes[place(commit)] = merge_lines(*(objects.blob(oid) for oid in sorted(blobs)))
+            data = merge_lines(*(objects.blob(oid) for oid in sorted(blobs)))
+            oid = blob_oid(data, objects.repo.hash_name)
+            if mine.get(place(commit)) != TreeEntry(REGULAR, oid):
+                changes[place(commit)] = data
         elif place(commit) not in mine:
             changes[place(commit)] = TreeEntry(REGULAR, blobs.pop())
     return changes

@@ -240,7 +240,7 @@ class _Tying:
         claims = self.workspace.ledger.claims(inputs.id)
         for old in self.workspace.ledger.results(tree.commit):
             same = (old.strategy, old.inputs) == (inputs.strategy, inputs.id)
-            if same and any(old.bundle in claim.bundles for claim in claims):
+            if same and old.origin is None and any(old.bundle in claim.bundles for claim in claims):
                 return _said(said, "known", old, None)
         others = self._others(tree.commit, inputs.id)
         if len(claims) > 1:  # what other commits have of it is what stands until one is accepted
@@ -270,7 +270,8 @@ class _Tying:
         """Return the results of these inputs on other commits, the inherited ones last."""
         noted = [*self.noted.items(), *self.lines.items()]
         found = [(at, line) for at, lines in noted if at != commit for line in lines]
-        same = [(at, x) for at, x in found if x.inputs == inputs and passes(x.verdict)]
+        ours = [(at, line) for at, line in found if line.origin is None]  # not a fork's word
+        same = [(at, x) for at, x in ours if x.inputs == inputs and passes(x.verdict)]
         return sorted(same, key=lambda pair: (pair[1].kind == "inherited", pair[1].run, pair[0]))
 
 
