@@ -8,7 +8,7 @@ import os
 import platform
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
@@ -43,16 +43,13 @@ def doctor(*, step: Step, cwd: Path | None = None) -> DoctorReport:
 
 def repository_checks(repo: Repo) -> list[Check]:
     """Return the checks of one repository, what is in danger first."""
-    found = [
-        *_refspecs(repo),
-        *_mirrors(repo),
-        *_rewriting(repo),
-        *_refs(repo),
-        *_locks(repo),
-        *_shallow(repo),
-        *_partial(repo),
-        *_remotes(repo),
-    ]
+    found = [*_refspecs(repo), *_mirrors(repo), *_rewriting(repo), *_locks(repo), *_shallow(repo)]
+    try:
+        tips = read_refs(repo, *sync.REFS)
+    except Corrupt as e:
+        found.append(Check(name="refs", state=DANGER, message=e.message, mend=e.hint))
+    else:
+        found += [_stored(repo, tips), *_partial(repo, tips), *_remotes(repo, tips)]
     return sorted(found, key=lambda check: list(Health).index(check.state))
 
 
@@ -146,21 +143,14 @@ def _rewriting(repo: Repo) -> Iterator[Check]:
 # -- refs and locks -------------------------------------------------------------------------------
 
 
-def _refs(repo: Repo) -> Iterator[Check]:
+def _stored(repo: Repo, tips: Mapping[str, Oid]) -> Check:
     """Look whether what was announced is still there."""
-    last = announced(repo)
-    try:
-        tips = read_refs(repo, *sync.REFS)
-    except Corrupt as e:
-        yield Check(name="refs", state=DANGER, message=e.message, mend=e.hint)
-        return
-    tip = tips.get(sync.STORE)
+    last, tip = announced(repo), tips.get(sync.STORE)
     if last is None or (tip is not None and sync.is_behind(repo, last, tip)):
         said = "nothing is stored yet" if tip is None else f"{sync.STORE} is at {tip[:12]}"
-        yield Check(name="refs", state=FINE, message=said)
-        return
+        return Check(name="refs", state=FINE, message=said)
     now = "is gone" if tip is None else f"is at {tip[:12]}, which does not hold what was stored"
-    yield Check(
+    return Check(
         name="refs",
         state=DANGER,
         message=f"{sync.STORE} {now}; git-bt last wrote {last[:12]}",
@@ -206,11 +196,11 @@ def _shallow(repo: Repo) -> Iterator[Check]:
         )
 
 
-def _partial(repo: Repo) -> Iterator[Check]:
+def _partial(repo: Repo, tips: Mapping[str, Oid]) -> Iterator[Check]:
     if not repo.is_partial():
         return
     try:
-        missing = len(sync.left_out(repo, read_refs(repo, *sync.REFS).values()))
+        missing = len(sync.left_out(repo, tips.values()))
     except BtError as e:
         yield Check(name="partial", state=DANGER, message=e.message, mend="git bt fsck")
         return
@@ -222,9 +212,8 @@ def _partial(repo: Repo) -> Iterator[Check]:
         yield Check(name="partial", state=FINE, message=message)
 
 
-def _remotes(repo: Repo) -> Iterator[Check]:
+def _remotes(repo: Repo, ours: Mapping[str, Oid]) -> Iterator[Check]:
     """Say how ours and what was last seen of remotes stand to each other."""
-    ours = read_refs(repo, *sync.REFS)
     names = repo.git("remote").text.splitlines()
     for name in names:
         seen = sync.seen(repo, sync.choose(repo, name))
