@@ -203,8 +203,13 @@ def announced(repo: Repo) -> Oid | None:
 def sweep(repo: Repo, refs: Mapping[str, Oid]) -> None:
     """Drop temporary refs whose process has ended; call it with the lock held.
 
-    A failure is no matter: the next writer sweeps again.
+    A failure is no matter: the next writer sweeps again. But a lock file that kill -9 left beside
+    one of them would make every sweep fail, for it is one transaction: that goes first.
     """
+    for place in (repo.common_dir / TEMPORARY).glob("*.lock"):
+        if not _is_alive(TEMPORARY + place.name):
+            with suppress(OSError):
+                place.unlink()
     dead = {ref: oid for ref, oid in refs.items() if not _is_alive(ref)}
     if dead:
         script = "".join(f"delete {ref} {oid}\n" for ref, oid in dead.items())
