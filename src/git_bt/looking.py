@@ -6,7 +6,7 @@ Plain data as in `reports.py`, which holds what the other commands answer.
 from dataclasses import dataclass
 
 from git_bt.errors import ExitCode
-from git_bt.model import Metrics, Notice, Verdict
+from git_bt.model import Metrics, Notice, PackageChange, TapeState, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,4 +63,46 @@ class LogReport:
 
     commits: tuple[LoggedCommit, ...]
     more: bool
+    exit_code: ExitCode = ExitCode.OK
+
+
+# -- status ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedState:
+    """A strategy as the index holds it, where that is not what the work tree holds."""
+
+    state: str
+    inputs: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyState:
+    """What is known of one strategy of the work tree.
+
+    `state`: known (a passing run of these inputs, in this environment), environment (a passing
+    run, in another one, or none can be asked), conflict (several outputs, none accepted), changed
+    (since what it is judged against), new (nothing to be judged against), unfetched (its result is
+    not here), incomplete (its tape is not here), unreadable, removed (only the index has it).
+    """
+
+    strategy: str
+    state: str
+    inputs: str | None = None
+    bundle: str | None = None  # known: of the run; changed: what it is judged against
+    tape: str | None = None  # as the strategy names it
+    tape_state: TapeState | None = None
+    staged: StagedState | None = None
+    environment: tuple[PackageChange, ...] = ()
+    message: str = ""
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """The answer of status; it judges nothing."""
+
+    head: str | None
+    strategies: tuple[StrategyState, ...]
     exit_code: ExitCode = ExitCode.OK

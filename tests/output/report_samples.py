@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from git_bt.errors import ExitCode
-from git_bt.looking import LoggedCommit, LoggedResult, LogReport, TapePinReport
+from git_bt.looking import (
+    LoggedCommit,
+    LoggedResult,
+    LogReport,
+    StagedState,
+    StatusReport,
+    StrategyState,
+    TapePinReport,
+)
 from git_bt.model import (
     Comparison,
     Difference,
@@ -20,6 +28,7 @@ from git_bt.model import (
     Oid,
     PackageChange,
     RunRecord,
+    TapeState,
     Tolerance,
     Validation,
     Verdict,
@@ -317,6 +326,38 @@ REPORTS: dict[str, Any] = {
         more=True,
     ),
     "log_empty": LogReport(commits=(), more=False),
+    "status": StatusReport(
+        head=A[:40],
+        strategies=(
+            StrategyState(
+                strategy="strategies/ema", state="known", inputs=A, bundle=B, tape="tapes/btc",
+                tape_state=TapeState.TRACKED,
+            ),
+            StrategyState(
+                strategy="strategies/long", state="changed", inputs=A, bundle=B, tape="tapes/eth",
+                tape_state=TapeState.CHANGED, staged=StagedState(state="known", inputs=B),
+                hint="git bt validate strategies/long, then git bt pack strategies/long",
+            ),
+            StrategyState(
+                strategy="strategies/new", state="new", inputs=C, tape="tapes/sol",
+                tape_state=TapeState.UNPINNED, hint="git bt pack strategies/new",
+            ),
+            StrategyState(
+                strategy="strategies/old", state="environment", inputs=C, bundle=A, tape="tapes/x",
+                tape_state=TapeState.MISSING, environment=CHANGES, hint="git bt validate x",
+            ),
+            StrategyState(
+                strategy="strategies/two", state="conflict", inputs=C, tape="tapes/eth",
+                tape_state=TapeState.CHANGED,
+                message="the same inputs gave different outputs: 3f2a9c81d0e4 and 77aa01b2c3d4",
+            ),
+            StrategyState(strategy="x", state="unreadable", message="x/strategy.yaml: line 3"),
+            StrategyState(
+                strategy="y", state="removed", staged=StagedState(state="known", inputs=B)
+            ),
+        ),
+    ),
+    "status_empty": StatusReport(head=None, strategies=()),
     "record": RecordReport(
         commits=(
             TiedCommit(

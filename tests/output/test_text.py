@@ -138,7 +138,15 @@ def test_a_name_that_a_shell_would_split_is_quoted_in_the_hint() -> None:
 
 # -- safety ---------------------------------------------------------------------------------------
 
-BARE = {"validate_nothing", "log_empty", "ls_empty", "diff_equal", "fsck", "engines_none"}
+BARE = {
+    "validate_nothing",
+    "log_empty",
+    "status_empty",
+    "ls_empty",
+    "diff_equal",
+    "fsck",
+    "engines_none",
+}
 BARE |= {"record_empty", "record_nothing", "accept_nothing"}
 BARE |= {"init_again", "init_undo_nothing"}
 EVIL = "\x1b]0;x\x07\x9b31m\u202e\u2028\r\n\0\ud800\x7f"

@@ -1,8 +1,8 @@
-"""The commands that look at commits: log."""
+"""The commands that look at commits and the work tree: status, log."""
 
 import click
 
-from git_bt.cli.border import BEHIND, Split
+from git_bt.cli.border import BEHIND, Split, Verb
 from git_bt.cli.echo import answer
 from git_bt.cli.options import answer_options, examples
 
@@ -49,3 +49,20 @@ def log_command(
 
     report = log(words, ctx.meta[BEHIND], count=count)
     answer(report, as_json=as_json, output=output, paged=True)
+
+
+@click.command(
+    "status", cls=Verb, epilog=examples("git bt status\ngit bt status strategies/momentum")
+)
+@click.argument("strategies", metavar="[STRATEGY]...", nargs=-1)
+@answer_options
+def status_command(*, strategies: tuple[str, ...], as_json: bool, output: str | None) -> None:
+    """Say of each strategy whether its result is known.
+
+    Known means: a run of the same files, tape and config in this environment
+    passed. Otherwise it says what changed: the strategy, its tape, the engine
+    or packages. Nothing is run.
+    """
+    from git_bt.commands.status import status
+
+    answer(status(strategies), as_json=as_json, output=output)

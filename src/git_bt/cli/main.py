@@ -27,6 +27,7 @@ COMMANDS = {
     "accept": "tie",
     "show": "look",
     "ls": "look",
+    "status": "history",
     "log": "history",
     "diff": "look",
     "export": "move",

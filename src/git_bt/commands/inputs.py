@@ -128,7 +128,7 @@ class Asked:
         return self.files.source(path)
 
 
-def _answers(files: Files, questions: Iterable[tuple[str, str]]) -> str:
+def answers(files: Files, questions: Iterable[tuple[str, str]]) -> str:
     """Return a digest of what a view answers."""
     text = (f"{what}\0{path}\0{getattr(files, what)(path)!r}\n" for what, path in questions)
     return sha256("".join(text).encode("utf-8", "surrogatepass"))
@@ -150,7 +150,7 @@ class Memory:
     def find(self, files: Files, name: str) -> Inputs | None:
         """Return the inputs of a strategy in a commit, None when they are not remembered."""
         for questions in self._known["questions"].get(name, []):
-            key = _answers(files, ((what, path) for what, path in questions))
+            key = answers(files, ((what, path) for what, path in questions))
             found = self._known["ids"].get(f"{name}\0{key}")
             if found is not None:
                 return Inputs(strategy=name, id=found[0], tape=TapeState(found[1]))
@@ -165,7 +165,7 @@ class Memory:
         if questions not in known:
             known[:] = [questions, *known[:3]]
         ids = self._known["ids"]
-        ids[f"{found.strategy}\0{_answers(asked.files, asked.questions)}"] = [
+        ids[f"{found.strategy}\0{answers(asked.files, asked.questions)}"] = [
             found.id, found.tape.value,
         ]  # fmt: skip
         while len(ids) > _KEPT:
@@ -188,7 +188,7 @@ class Memory:
 
     @cached_property
     def _known(self) -> dict[str, Any]:
-        nothing: dict[str, Any] = {"code": _code(), "questions": {}, "ids": {}}
+        nothing: dict[str, Any] = {"code": code_digest(), "questions": {}, "ids": {}}
         with suppress(OSError, ValueError, AttributeError):
             found = json.loads(self._place.read_bytes()) if self._place else {}
             if found.get("code") == nothing["code"] and found.keys() == nothing.keys():
@@ -196,7 +196,7 @@ class Memory:
         return nothing
 
 
-def _code() -> str:
+def code_digest() -> str:
     """Return a digest of all code that an inputs id comes from."""
     top = Path(git_bt.__file__).parent
     files = sorted(file for pattern in _CODE for file in top.glob(pattern))

@@ -52,7 +52,7 @@ def engine_of_strategy(workspace: Workspace, strategy: Strategy, grant: Grant) -
     root = workspace.top / strategy.root
     return Engine(
         adapter=adapter,
-        interpreter=_interpreter(workspace, adapter, grant, root, strategy.python),
+        interpreter=interpreter_of(workspace, adapter, grant, root, strategy.python),
         config=config,
     )
 
@@ -71,14 +71,20 @@ def engine_of_bundle(workspace: Workspace, bundle: Bundle, grant: Grant) -> Engi
         raise Corrupt(f"config.json: {e}") from e
     return Engine(
         adapter=adapter,
-        interpreter=_interpreter(workspace, adapter, grant, workspace.top, None),
+        interpreter=interpreter_of(workspace, adapter, grant, workspace.top, None),
         config=config,
     )
 
 
-def _interpreter(
+def interpreter_of(
     workspace: Workspace, adapter: Adapter, grant: Grant, root: Path, declared: str | None
 ) -> Interpreter:
+    """Return the interpreter of an engine; `declared` is what strategy.yaml says of it.
+
+    Raises:
+        Usage: the one that was asked for by name lacks the engine, or is none.
+        Incomplete: no interpreter has it.
+    """
     wanted = Wanted(
         option=grant.python,
         declared=declared,

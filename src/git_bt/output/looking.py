@@ -1,12 +1,20 @@
 """Answers about commits and the work tree: log, status, tape pin."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from git_bt.looking import LoggedCommit, LoggedResult, LogReport, TapePinReport
-from git_bt.model import Metrics
+from git_bt.looking import (
+    LoggedCommit,
+    LoggedResult,
+    LogReport,
+    StatusReport,
+    StrategyState,
+    TapePinReport,
+)
+from git_bt.model import Metrics, TapeState
 from git_bt.output import words
 from git_bt.output.style import Style
-from git_bt.output.verdicts import TIE, explained, wrapped
+from git_bt.output.verdicts import PACKAGES, TIE, explained, wrapped
 
 # -- tape pin -------------------------------------------------------------------------------------
 
@@ -82,3 +90,59 @@ def headline(metrics: Metrics, before: Metrics | None) -> Iterator[str]:
 
 def _three(value: float | None) -> str:
     return words.number(None if value is None else round(value, 3))
+
+
+# -- status ---------------------------------------------------------------------------------------
+
+_STATES = {
+    "known": "✓", "changed": "✗", "new": "✗", "conflict": "✗", "unreadable": "✗", "removed": "✗",
+    "environment": "?", "unfetched": "?", "incomplete": "?",
+}  # fmt: skip
+"""Each state with its sign, the best first; the summary keeps this order."""
+
+_TAPES = {
+    TapeState.CHANGED: "is not what its pin says: git bt tape pin",
+    TapeState.MISSING: "is not here; its pin says what it holds",
+    TapeState.UNPINNED: "is neither tracked nor pinned, so no commit knows it: git bt tape pin",
+}
+
+
+def status(report: StatusReport, style: Style) -> list[str]:
+    """Return a line a strategy, what is to be done about it, and how many there are of each."""
+    if not report.strategies:
+        return ["no strategies here", "next: write a strategy.yaml, or git bt demo"]
+    lines = [line for state in report.strategies for line in _state(state, style)]
+    lines += _tapes(report.strategies, style)
+    counts = Counter(state.state for state in report.strategies)
+    said = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
+    total = words.count(len(report.strategies), "strategy", "strategies")
+    return lines + wrapped(f"{total}: {said}", style.width, 0)
+
+
+def _state(s: StrategyState, style: Style) -> list[str]:
+    sign = _STATES.get(s.state, "?")
+    paint = {"✓": style.good, "✗": style.bad}.get(sign, style.doubt)
+    about = f" ({words.short(s.bundle)})" if s.bundle else ""
+    state = words.plain(s.state)
+    lines = [f"{paint(f'{sign} {state}')}  {style.bold(words.plain(s.strategy))}{about}"]
+    for change in s.environment[:PACKAGES]:
+        then, here = (words.plain(x or "missing") for x in (change.recorded, change.here))
+        lines += wrapped(
+            f"{words.plain(change.name)} {then} when it ran, here {here}", style.width, 4
+        )
+    if len(s.environment) > PACKAGES:
+        lines.append(f"    and {len(s.environment) - PACKAGES} other packages that differ")
+    if s.staged is not None:
+        lines.append(f"    staged: {words.plain(s.staged.state)}, other inputs than the work tree")
+    return lines + list(explained(s.message, "", s.hint, (), style))
+
+
+def _tapes(states: Sequence[StrategyState], style: Style) -> list[str]:
+    found = dict.fromkeys((s.tape, s.tape_state) for s in states if s.tape_state in _TAPES)
+    lines = []
+    for tape, state in found:
+        assert state is not None
+        name = words.plain(tape or "-")
+        tail = f" {name}" if state is not TapeState.MISSING else ""
+        lines += wrapped(f"tape {name} {_TAPES[state]}{tail}", style.width, 0)
+    return lines

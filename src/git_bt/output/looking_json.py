@@ -52,7 +52,30 @@ def _logged(result: k.LoggedResult) -> Json:
     }
 
 
+def _status(s: k.StatusReport) -> Json:
+    return {"head": s.head, "strategies": [_state(state) for state in s.strategies]}
+
+
+def _state(s: k.StrategyState) -> Json:
+    staged = s.staged
+    return {
+        "strategy": s.strategy,
+        "state": s.state,
+        "inputs": s.inputs,
+        "bundle": s.bundle,
+        "tape": s.tape,
+        "tape_state": s.tape_state.value if s.tape_state else None,
+        "staged": None if staged is None else {"state": staged.state, "inputs": staged.inputs},
+        "environment": [
+            {"name": c.name, "recorded": c.recorded, "here": c.here} for c in s.environment
+        ],
+        "message": s.message or None,
+        "hint": s.hint or None,
+    }
+
+
 CONVERT: dict[type, tuple[str, Callable[[Any], Json]]] = {
     k.TapePinReport: ("tape-pin", _tape_pin),
     k.LogReport: ("log", _log),
+    k.StatusReport: ("status", _status),
 }

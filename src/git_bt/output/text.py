@@ -39,6 +39,7 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     s.InitReport: sharing.init,
     s.DoctorReport: sharing.doctor,
     k.LogReport: looking.log,
+    k.StatusReport: looking.status,
 }
 
 
