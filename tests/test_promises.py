@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -253,6 +254,7 @@ def check_flips(repo: GitRepo, paths: list[Path], step: int) -> None:
     assert fsck(step=silent, cwd=repo.path).bundles == 10
     found = list(flips(repo, paths, step))
     missed = [pair for pair in found if pair == ("other", "whole")]
+    print(f"{len(paths)} objects, {len(found)} flips: {Counter(found)}")
 
     assert len([pair for pair in found if pair[0] == "other"]) > 10
     assert missed == []
