@@ -5,11 +5,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import CASES
 
 FLOX = CASES / "flox"
@@ -31,12 +31,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
     """Validate every file in one command, as CI would."""
     temp = tmp_path_factory.mktemp("tmp")
     env = os.environ | {"TMPDIR": str(temp)}
-    names = [row["file"] for row in ROWS]
-    done = subprocess.run(
-        [sys.executable, "-m", "git_bt", "validate", "--json", "--timeout", str(TIMEOUT_S)]
-        + ["--jobs", "2", *names],
-        cwd=FLOX, env=env, capture_output=True, text=True,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "git_bt", "validate", "--json", "--jobs", "2"]
+    command += ["--timeout", str(TIMEOUT_S), *(row["file"] for row in ROWS)]
+    done = subprocess.run(command, cwd=FLOX, env=env, capture_output=True, text=True)
 
     assert "Traceback" not in done.stderr
     answer = json.loads(done.stdout)

@@ -34,7 +34,9 @@ ROOMS: dict[str, set[str]] = {
     "publish": {"errors", "model", "git_process", "repo", "object_writer"},
     "store_layout": BASE,
     "notes": BASE | {"objects"},
-    "store": BASE | {"repo", "objects", "object_writer", "publish", "store_layout", "notes"},
+    "store_reading": BASE | {"repo", "objects", "publish", "store_layout"},
+    "store": BASE
+    | {"repo", "objects", "object_writer", "publish", "store_layout", "store_reading", "notes"},
     "ledger": BASE | {"repo", "objects", "publish", "notes", "store"},
     "sync": BASE
     | {"git_process", "repo", "objects", "object_writer", "publish", "store_layout", "notes", "sync"},

@@ -56,13 +56,22 @@ class Exact:
         self.on_disk = files.on_disk
         self.digests = files.digests
         self.notices = files.notices
+        self._found: dict[str, Entry | None] = {}
 
     def find(self, path: str) -> Entry | None:
         """Return the file of this name."""
-        found = self.files.find(path)
-        if found is None or found.oid is not None or found.fault:
-            return found
-        return replace(found, oid=Oid(f"sha256 {self.files.member(path).sha256}"))
+        if path not in self._found:
+            found = self.files.find(path)
+            if found is not None and found.oid is None and not found.fault:
+                found = replace(found, oid=Oid(f"sha256 {self.files.member(path).sha256}"))
+            self._found[path] = found
+        return self._found[path]
+
+    def load_loose(self, paths: Iterable[str]) -> None:
+        """Read what is no blob of git, at once: each file alone may cost a process."""
+        asked = [path for path in paths if path not in self._found]
+        found = [(path, self.files.find(path)) for path in asked]
+        self.files.load(path for path, e in found if e and e.oid is None and not e.fault)
 
     def paths(self, folder: str = "") -> tuple[str, ...]:
         """Return every file and link below a folder."""
@@ -105,6 +114,7 @@ class Glances:
     def __init__(self, place: Path | None) -> None:
         self._place = place
         self._changed = False
+        self._views: dict[int, Exact] = {}
 
     def look(
         self, files: Files, name: str, tape_at: Callable[[str | None], Tape], *, top: Path
@@ -121,7 +131,7 @@ class Glances:
             Usage: it cannot be read, or what it names is not right.
             Incomplete: its tape is not here, and nothing says what it holds.
         """
-        view = Exact(files)
+        view = self._views.setdefault(id(files), Exact(files))
         key, facts = self._facts(view, name)
         if facts is None:
             asked = Asked(view)
@@ -198,11 +208,5 @@ class Glances:
 
 def _key(view: Exact, name: str, questions: list[tuple[str, str]]) -> str:
     """Return a digest of a strategy's name and all that its view answers."""
-    loose = [path for what, path in questions if what == "find" and _is_loose(view, path)]
-    view.load(loose)  # at once: each alone may cost a process
+    view.load_loose(path for what, path in questions if what == "find")
     return sha256(f"{name}\0{answers(view, questions)}".encode())
-
-
-def _is_loose(view: Exact, path: str) -> bool:
-    found = view.files.find(path)
-    return found is not None and found.oid is None and not found.fault
