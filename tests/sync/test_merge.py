@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 
 from conftest import make_repo
 from git_bt import sync
-from git_bt.errors import Corrupt, Locked
+from git_bt.errors import CannotWork, Corrupt, Locked
 from git_bt.fsck import fsck
 from git_bt.model import Oid
 from git_bt.object_writer import Draft, Writer
 from git_bt.objects import TreeEntry
-from git_bt.publish import lock, temporary_ref
+from git_bt.publish import lock, swap, temporary_ref
 from git_bt.store_layout import place
+from git_bt.sync import merging
 from store_cases import bundle_of, bytes_of
 from sync.clones import Peer, at, clone, make_remote
 
@@ -250,3 +252,80 @@ def test_a_union_holds_both_sides(left: Mapping[str, bytes], right: Mapping[str,
         sync.merge(peer.objects, {sync.STORE: one})
         sync.merge(peer.objects, {sync.STORE: two})
         assert files_of(peer, peer.refs[sync.STORE]).keys() == {*left, *right}
+
+
+# -- what goes wrong on the way -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["bundles", "snapshots", "runs"])
+def test_what_does_not_give_its_id_is_not_merged(one: Peer, kind: str) -> None:
+    """What is merged cannot be taken out: so nothing of it comes in."""
+    one.add(1)
+    before = one.refs
+    document = {"bundles": "/manifest.json", "snapshots": "/snapshot.json", "runs": ""}[kind]
+    bad, empty = place(kind, "ab" * 32), place(kind, "cd" * 32)
+    wrong = commit_of(one, {f"{bad}{document}": b"{}\n"}, before[sync.STORE])
+    lacking = commit_of(one, {f"{empty}/other": b"x"}, before[sync.STORE])
+
+    for theirs, digest in ((wrong, "ab" * 32), (lacking, "cd" * 32)):
+        noun = kind.removesuffix("s")
+        with pytest.raises(Corrupt, match=f"^{noun} {digest} of the other store is not what"):
+            sync.merge(one.objects, {sync.STORE: theirs})
+        one.git("update-ref", "-d", sync.STORE)
+        with pytest.raises(Corrupt, match=f"^{noun} {digest}"):
+            sync.preview(one.objects, {sync.STORE: theirs})
+        one.git("update-ref", sync.STORE, before[sync.STORE])
+    assert one.refs == before
+
+
+def test_a_ref_that_moves_meanwhile_is_merged_too(
+    one: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a plain git that does not know our lock."""
+    first = one.add(1)
+    theirs = one.refs
+    for ref in sync.REFS:
+        one.git("update-ref", "-d", ref)
+    second = one.add(2)
+    third = commit_of(one, {"v1/x": b""}, one.refs[sync.STORE])
+    late = iter([third])
+
+    def swap_late(*args: Any, **options: Any) -> bool:
+        for commit in late:
+            one.git("update-ref", sync.STORE, commit)
+        return swap(*args, **options)
+
+    monkeypatch.setattr(merging, "swap", swap_late)
+    sync.merge(one.objects, theirs)
+
+    assert one.results() == {first.id, second.id}
+    assert "v1/x" in files_of(one, one.refs[sync.STORE])
+    assert one.git("for-each-ref", "refs/bt-tmp/").count("\n") == 0
+
+
+def test_a_merge_that_git_lost_is_written_again(one: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And given up on when it is lost each time; nothing has moved then."""
+    first = one.add(1)
+    theirs = one.refs
+    for ref in sync.REFS:
+        one.git("update-ref", "-d", ref)
+    second = one.add(2)
+    before = one.refs
+    times = iter(range(2))
+    read = merging._read_back
+
+    def lose(*args: Any) -> None:
+        for _ in times:
+            raise merging._Lost("gone")
+        read(*args)
+
+    monkeypatch.setattr(merging, "_read_back", lose)
+    sync.merge(one.objects, theirs)
+    assert one.results() == {first.id, second.id}
+    for ref, oid in before.items():
+        one.git("update-ref", ref, oid)
+    times = iter(range(100))
+    with pytest.raises(CannotWork, match="gone"):
+        sync.merge(one.objects, theirs)
+
+    assert one.refs == before

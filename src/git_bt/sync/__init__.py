@@ -1,7 +1,7 @@
 """Results between repositories: fetch, merge and push of refs/bt/store and refs/notes/bt."""
 
 from git_bt.sync.exchange import Exchange, Pushed, Sent, fetch, push
-from git_bt.sync.merge import NOTES, REFS, STORE, Move, additions, is_behind, merge, preview
+from git_bt.sync.merging import NOTES, REFS, STORE, Move, additions, is_behind, merge, preview
 from git_bt.sync.news import new_ids, new_results
 from git_bt.sync.remote import TRACKING, Remote, choose, seen
 from git_bt.sync.whole import left_out

@@ -16,7 +16,7 @@ from git_bt.model import Oid
 from git_bt.objects import Objects
 from git_bt.publish import lock, pause, read_refs
 from git_bt.repo import Repo
-from git_bt.sync.merge import REFS, STORE, Move, is_behind, merge, preview
+from git_bt.sync.merging import REFS, STORE, Move, is_behind, merge, preview
 from git_bt.sync.remote import (
     Remote,
     Step,

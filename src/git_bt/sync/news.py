@@ -1,11 +1,13 @@
-"""What one state of the store or of the notes holds that another does not."""
+"""What one state of the store or of the notes holds that another does not, and proof of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from git_bt import notes
+from git_bt.canonical import sha256
+from git_bt.errors import Corrupt
 from git_bt.model import NoteLine, Oid
 from git_bt.objects import FOLDER, Objects, TreeEntry, parse_tree
-from git_bt.store_layout import TOP, digest_at
+from git_bt.store_layout import MANIFEST, SNAPSHOT, TOP, digest_at
 
 _LEVELS = 3  # of names that spell an id
 
@@ -22,12 +24,58 @@ def new_ids(objects: Objects, kind: str, ours: Oid | None, theirs: Oid | None) -
     Raises:
         Corrupt: an object is missing or broken.
     """
+    return sorted(_new(objects, kind, ours, theirs))
+
+
+def prove(objects: Objects, ours: Oid | None, theirs: Oid | None) -> None:
+    """Refuse a store whose new manifests, snapshots or run records do not give their ids.
+
+    What is merged cannot be taken out again. Members are proved whenever they are read: to read
+    every tape here would cost more than fetching it.
+
+    Args:
+        objects: of the repository.
+        ours: a commit of a store; what it has is not looked at.
+        theirs: another one.
+
+    Raises:
+        Corrupt: naming the first one.
+    """
+    for kind, document in _DOCUMENTS.items():
+        entries = _new(objects, kind, ours, theirs)
+        if document:
+            trees = _trees(objects, entries.values())
+            inside = {d: trees.get(e.oid, {}).get(document) for d, e in entries.items()}
+        else:
+            inside = dict(entries)
+        asked = {d: e.oid for d, e in inside.items() if e is not None and e.mode != FOLDER}
+        bad = entries.keys() - asked.keys()
+        for digest, (_, data) in zip(asked, objects.read_many(asked.values()), strict=True):
+            if sha256(data) != digest:
+                bad = bad | {digest}
+        if bad:
+            raise Corrupt(
+                f"{kind.removesuffix('s')} {min(bad)} of the other store is not what its id says: "
+                "nothing was merged",
+                hint="git bt fsck, where it was pushed from",
+            )
+
+
+_DOCUMENTS = {"bundles": MANIFEST, "snapshots": SNAPSHOT, "runs": ""}
+
+
+def _new(objects: Objects, kind: str, ours: Oid | None, theirs: Oid | None) -> dict[str, TreeEntry]:
+    """Return what stands in a store for each id that another does not have."""
     level = [("", _kind(objects, kind, ours), _kind(objects, kind, theirs))]
     for depth in range(_LEVELS):
         level = list(_below(objects, level, keep_known=depth < _LEVELS - 1))
-    parts = (path.split("/")[1:] for path, _, _ in level)
-    found = (digest_at(kind, one, two, name) for one, two, name in parts)
-    return sorted(digest for digest in found if digest is not None)
+    found = {}
+    for path, _, entry in level:
+        one, two, name = path.split("/")[1:]
+        digest = digest_at(kind, one, two, name)
+        if digest is not None and entry is not None:
+            found[digest] = entry
+    return found
 
 
 _Pair = tuple[str, TreeEntry | None, TreeEntry | None]
@@ -45,16 +93,19 @@ def _kind(objects: Objects, kind: str, tip: Oid | None) -> TreeEntry | None:
 def _below(objects: Objects, level: list[_Pair], *, keep_known: bool) -> Iterator[_Pair]:
     """Yield what lies below the pairs that differ, read in one go."""
     differ = [pair for pair in level if pair[1] != pair[2]]
-    folders = {entry.oid for _, *pair in differ for entry in pair if entry and entry.mode == FOLDER}
-    asked = sorted(folders)
-    read = zip(asked, objects.read_many(asked), strict=True)
-    hash_name = objects.repo.hash_name
-    trees = {oid: parse_tree(oid, data, hash_name) for oid, (_, data) in read}
+    trees = _trees(objects, (entry for _, *pair in differ for entry in pair if entry))
     for path, one, two in differ:
         mine = trees.get(one.oid, {}) if one else {}
         for name, entry in (trees.get(two.oid, {}) if two else {}).items():
             if keep_known or name not in mine:
                 yield f"{path}/{name}", mine.get(name), entry
+
+
+def _trees(objects: Objects, entries: Iterable[TreeEntry]) -> dict[Oid, dict[str, TreeEntry]]:
+    """Return the folders among some entries, read in one go."""
+    asked = sorted({entry.oid for entry in entries if entry.mode == FOLDER})
+    read = zip(asked, objects.read_many(asked), strict=True)
+    return {oid: parse_tree(oid, data, objects.repo.hash_name) for oid, (_, data) in read}
 
 
 def new_results(

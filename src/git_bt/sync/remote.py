@@ -21,7 +21,7 @@ from git_bt.model import Oid
 from git_bt.object_writer import DURABLE
 from git_bt.publish import read_refs
 from git_bt.repo import Repo
-from git_bt.sync.merge import NOTES, REFS, STORE
+from git_bt.sync.merging import NOTES, REFS, STORE
 
 TRACKING = "refs/bt-remote/"
 Step = Callable[[str], None]

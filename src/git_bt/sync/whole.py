@@ -13,7 +13,7 @@ from git_bt.git_process import cannot_write
 from git_bt.model import Oid
 from git_bt.publish import read_refs
 from git_bt.repo import Repo
-from git_bt.sync.merge import REFS
+from git_bt.sync.merging import REFS
 from git_bt.sync.remote import Remote, Step, cannot, get_objects, seen
 
 _ROUNDS = 16  # a tree that comes may name others; ours are not as deep

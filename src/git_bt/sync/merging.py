@@ -28,6 +28,7 @@ from git_bt.publish import (
 )
 from git_bt.repo import Repo
 from git_bt.store_layout import REF
+from git_bt.sync.news import prove
 
 STORE, NOTES = REF, notes.REF
 REFS = (STORE, NOTES)
@@ -141,8 +142,11 @@ def _plan(objects: Objects, ref: str, ours: Oid | None, theirs: Oid | None) -> _
     repo = objects.repo
     if theirs is None or (ours is not None and is_behind(repo, theirs, ours)):
         return _Plan(ref=ref, before=ours, theirs=theirs, how="same")
+    if ref == STORE:
+        prove(objects, ours, theirs)
     if ours is None:
-        _union_with_nothing(objects, ref, theirs)
+        if ref == NOTES:
+            notes.Notes(objects, theirs).root()  # refuse what is no notes at all
         return _Plan(ref=ref, before=None, theirs=theirs, how="new")
     # A newer commit that has lost something of ours is no step forward.
     if not _union(objects, ref, theirs, ours) and is_behind(repo, ours, theirs):
@@ -152,14 +156,6 @@ def _plan(objects: Objects, ref: str, ours: Oid | None, theirs: Oid | None) -> _
     return _Plan(
         ref=ref, before=ours, theirs=theirs, how="merged", parents=(one, two), changes=changes
     )
-
-
-def _union_with_nothing(objects: Objects, ref: str, theirs: Oid) -> None:
-    """Refuse what is no store or no notes at all; raises Corrupt."""
-    if ref == STORE:
-        _top(objects, theirs)
-    else:
-        notes.Notes(objects, theirs).root()
 
 
 # -- both refs ------------------------------------------------------------------------------------
