@@ -39,7 +39,10 @@ ROOMS: dict[str, set[str]] = {
     | {"repo", "objects", "object_writer", "publish", "store_layout", "store_reading", "notes"},
     "ledger": BASE | {"repo", "objects", "publish", "notes", "store"},
     "sync": BASE
-    | {"git_process", "repo", "objects", "object_writer", "publish", "store_layout", "notes", "sync"},
+    | {
+        "git_process", "repo", "objects", "object_writer", "publish", "store_layout", "notes",
+        "sync",
+    },
     "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
     "commands": BASE
     | {
@@ -48,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
         "sync", "fsck", "reports", "looking", "sharing", "engines", "commands",
     },
     "output": {"errors", "model", "reports", "looking", "sharing", "output"},
-    "cli": {"errors", "model", "reports", "commands", "output", "cli"},
+    "cli": {"errors", "model", "reports", "looking", "commands", "output", "cli"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}
 

@@ -439,7 +439,10 @@ def test_what_was_announced_outlives_kill_9(repo: GitRepo, tmp_path: Path, round
     logs.mkdir()
     for number in range(rounds):
         running = start(repo.path, logs, 3, 200)
-        time.sleep(0.7 + 0.11 * number)
+        before = len(announced(logs))
+        while len(announced(logs)) < before + 2:
+            time.sleep(0.01)
+        time.sleep(0.03 * number)
         for process in running:
             assert process.pid is not None
             os.kill(process.pid, signal.SIGKILL)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from git_bt import notes as results
-from git_bt.errors import CannotWork
+from git_bt.errors import CannotWork, Corrupt
 from git_bt.model import REGULAR, Bundle, Captured, NoteLine, Oid, RunRecord
 from git_bt.object_writer import Draft, Writer
 from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
@@ -40,6 +40,16 @@ from git_bt.store_reading import StoreReader
 
 Notes = Mapping[str, Sequence[NoteLine]]
 """Full id of a commit to its results."""
+
+_ATTEMPTS = 5  # beside a gc without end, one write of seven was lost
+
+
+class _Lost(Corrupt):
+    """What git said it wrote is not there.
+
+    A `git gc` at the same time removes an empty folder of objects just before git's batched fsync
+    moves one into it, and git's writer ends with 0 all the same (git 2.39). Writing again helps.
+    """
 
 
 class Store(StoreReader):
