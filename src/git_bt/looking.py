@@ -6,7 +6,7 @@ Plain data as in `reports.py`, which holds what the other commands answer.
 from dataclasses import dataclass
 
 from git_bt.errors import ExitCode
-from git_bt.model import Metrics, Notice, PackageChange, TapeState, Verdict
+from git_bt.model import Metrics, Notice, PackageChange, RunRecord, TapeState, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +105,66 @@ class StatusReport:
 
     head: str | None
     strategies: tuple[StrategyState, ...]
+    exit_code: ExitCode = ExitCode.OK
+
+
+# -- show COMMIT, ls --conflicts ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitResult:
+    """One result that belongs to a commit.
+
+    `origin` is the commit that it is tied to, None of a run that was never tied. `record` and
+    `metrics` are None where they are not here.
+    """
+
+    strategy: str
+    inputs: str | None
+    bundle: str
+    run: str | None
+    verdict: Verdict | None
+    kind: str | None  # measured | inherited | accepted
+    replaces: str | None
+    origin: str | None
+    record: RunRecord | None
+    metrics: Metrics | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitReport:
+    """The answer of show about a commit."""
+
+    commit: str
+    when_s: int
+    author: str
+    subject: str
+    results: tuple[CommitResult, ...]
+    exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictingOutput:
+    """One of several outputs of the same inputs: who found it first, on what."""
+
+    bundle: str
+    runs: int
+    first: RunRecord
+    metrics: Metrics | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictRow:
+    """Outputs that stand against each other until one is accepted, the oldest first."""
+
+    inputs: str
+    strategies: tuple[str, ...]
+    outputs: tuple[ConflictingOutput, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictsReport:
+    """The answer of ls --conflicts."""
+
+    conflicts: tuple[ConflictRow, ...]
     exit_code: ExitCode = ExitCode.OK

@@ -127,6 +127,8 @@ class ShowReport:
     missing: tuple[str, ...]  # members whose bytes are not at hand
     runs: tuple[tuple[str, RunRecord], ...]  # newest first
     foreign: bool
+    commits: tuple[str, ...] = ()  # that it is tied to, as far as their notes are here
+    cite: str = ""  # one line for a report; `show` takes it as a name
     exit_code: ExitCode = ExitCode.OK
 
 

@@ -9,6 +9,11 @@ from typing import Any
 
 from git_bt.errors import ExitCode
 from git_bt.looking import (
+    CommitReport,
+    CommitResult,
+    ConflictingOutput,
+    ConflictRow,
+    ConflictsReport,
     LoggedCommit,
     LoggedResult,
     LogReport,
@@ -248,6 +253,8 @@ REPORTS: dict[str, Any] = {
     "show": ShowReport(
         bundle=A, strategies=("strategies/ema",), manifest=MANIFEST, metrics=FLOX_METRICS,
         missing=("tape/1.lrvx",), runs=((C, RUN),), foreign=True,
+        commits=(A[:40], B[:40], C[:40], "d" * 40),
+        cite=f"strategies/ema, commit {C[:40]}, git-bt bundle {A}, reproduced on flox 0.11.0",
     ),
     "show_bare": ShowReport(
         bundle=B, strategies=(), missing=(), runs=(), foreign=False, metrics=None,
@@ -357,6 +364,38 @@ REPORTS: dict[str, Any] = {
             ),
         ),
     ),
+    "show-commit": CommitReport(
+        commit=C[:40], when_s=WHEN // 10**9, author="A U Thor", subject="Widen the stop",
+        results=(
+            CommitResult(
+                strategy="strategies/ema", inputs=B, bundle=A, run=C, verdict=Verdict.REPRODUCED,
+                kind="measured", replaces=None, origin=C[:40], record=RUN, metrics=FLOX_METRICS,
+            ),
+            CommitResult(
+                strategy="strategies/long", inputs=B, bundle=A, run=C, verdict=Verdict.REPRODUCED,
+                kind="accepted", replaces=B, origin=B[:40], record=None, metrics=None,
+            ),
+            CommitResult(
+                strategy="strategies/new", inputs=None, bundle=B, run=None, verdict=None,
+                kind=None, replaces=None, origin=None, record=None, metrics=EQUITY_METRICS,
+            ),
+        ),
+    ),
+    "show-commit_empty": CommitReport(
+        commit=A[:40], when_s=0, author="A U Thor", subject="", results=()
+    ),
+    "ls-conflicts": ConflictsReport(
+        conflicts=(
+            ConflictRow(
+                inputs=C, strategies=("strategies/ema", "strategies/long"),
+                outputs=(
+                    ConflictingOutput(bundle=A, runs=3, first=RUN, metrics=FLOX_METRICS),
+                    ConflictingOutput(bundle=B, runs=1, first=RUN, metrics=None),
+                ),
+            ),
+        )
+    ),
+    "ls-conflicts_none": ConflictsReport(conflicts=()),
     "status_empty": StatusReport(head=None, strategies=()),
     "record": RecordReport(
         commits=(

@@ -142,6 +142,7 @@ BARE = {
     "validate_nothing",
     "log_empty",
     "status_empty",
+    "ls-conflicts_none",
     "ls_empty",
     "diff_equal",
     "fsck",

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_bt.commands.workspace import Workspace
-from git_bt.errors import BtError, Incomplete, Usage
-from git_bt.model import Bundle, RunRecord, Strategy
+from git_bt.errors import BtError, CannotWork, Incomplete, Usage
+from git_bt.model import Bundle, Oid, RunRecord, Strategy
 
 _ID = re.compile(r"[0-9a-f]{4,64}")
+_CITED = re.compile(r"git-bt bundle ([0-9a-f]{64})")
 _SOURCE = (".py", ".yaml", ".yml")
 
 
@@ -25,7 +26,7 @@ class Named:
     """What a word names: exactly one of archive, id, strategy and fault is set.
 
     `fault` is what is wrong with a strategy that is there and cannot be read, or with a result of
-    a commit. Of such a result, `tied` is the name of the strategy beside the id.
+    a commit. Of such a result, `tied` and `commit` stand beside the id.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Named:
     strategy: Strategy | None = None
     fault: BtError | None = None
     tied: str | None = None
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,10 @@ def locate(workspace: Workspace, name: str) -> Named:
         return Named(name=name, archive=path)
     if path.suffix == ".tar" and not path.exists():
         raise Usage(f"no such file: {name}")
-    if _ID.fullmatch(name) and not path.exists():
-        return Named(name=name, id=workspace.need_store().resolve(name))
+    cited = _CITED.search(name)
+    word = cited[1] if cited else name
+    if _ID.fullmatch(word) and not path.exists():
+        return Named(name=name, id=workspace.need_store().resolve(word))
     workspace.need_store()
     if ":" in name and not path.exists():
         return _tied(workspace, name)
@@ -74,6 +78,17 @@ def locate(workspace: Workspace, name: str) -> Named:
         return Named(name=name, fault=e)
 
 
+def locate_or_commit(workspace: Workspace, name: str) -> Named | Oid:
+    """Return what a word names: a bundle if it can, else a commit; raises as `locate`."""
+    try:
+        return locate(workspace, name)
+    except (Usage, CannotWork):
+        commit = None if workspace.repo is None or not name else workspace.repo.resolve(name)
+        if commit is None:
+            raise
+        return commit
+
+
 def _tied(workspace: Workspace, name: str) -> Named:
     from git_bt.commands.tied import commit_of, result_at, split_name
 
@@ -85,7 +100,7 @@ def _tied(workspace: Workspace, name: str) -> Named:
         raise
     except BtError as e:
         return Named(name=name, fault=e)
-    return Named(name=name, id=found.bundle, tied=strategy)
+    return Named(name=name, id=found.bundle, tied=strategy, commit=commit)
 
 
 def fetch(workspace: Workspace, named: Named) -> Found:

@@ -1,28 +1,108 @@
-"""Show everything that is known of one bundle."""
+"""Show everything that is known of one bundle, or of a commit's results."""
 
 from pathlib import Path
 
 from git_bt.bundle import missing
-from git_bt.commands.locate import fetch, locate
+from git_bt.commands.locate import Found, Named, fetch, locate_or_commit
 from git_bt.commands.measure import metrics_of_bundle
-from git_bt.commands.workspace import open_workspace
+from git_bt.commands.workspace import Workspace, open_workspace
+from git_bt.errors import Usage
 from git_bt.flox_layout import is_foreign
+from git_bt.looking import CommitReport, CommitResult
+from git_bt.model import Oid, RunRecord
 from git_bt.reports import ShowReport
 
 
-def show(name: str, *, cwd: Path | None = None) -> ShowReport:
-    """Return a bundle's manifest, metrics, missing members and runs, newest run first."""
+def show(name: str, *, cwd: Path | None = None) -> ShowReport | CommitReport:
+    """Return what is known of a bundle, or of the results that belong to a commit.
+
+    Args:
+        name: a bundle as every command takes it, a line of --cite, or a commit.
+        cwd: where the command works.
+
+    Raises:
+        Usage: it names nothing.
+        Incomplete: what it names is not here.
+    """
     with open_workspace(cwd, needs_repository=False) as workspace:
-        found = fetch(workspace, locate(workspace, name))
-        store = workspace.store
-        runs = store.runs_of(bundle=found.bundle.id) if store is not None else []
-        strategies = {run.strategy for _, run in runs} or {found.strategy or "."}
-        return ShowReport(
-            bundle=found.bundle.id,
-            strategies=tuple(sorted(strategies)),
-            manifest=found.bundle.manifest,
-            metrics=metrics_of_bundle(found.bundle),
-            missing=missing(found.bundle),
-            runs=tuple(sorted(runs, key=lambda pair: -pair[1].when_ns)),
-            foreign=is_foreign(found.bundle),
+        named = locate_or_commit(workspace, name)
+        if isinstance(named, Named):
+            return _of_bundle(workspace, named)
+        return _of_commit(workspace, named)
+
+
+def _of_bundle(workspace: Workspace, named: Named) -> ShowReport:
+    found = fetch(workspace, named)
+    store = workspace.store
+    runs = store.runs_of(bundle=found.bundle.id) if store is not None else []
+    strategies = {run.strategy for _, run in runs} or {found.strategy or "."}
+    commits = _commits(workspace, found.bundle.id) if runs else ()
+    return ShowReport(
+        bundle=found.bundle.id,
+        strategies=tuple(sorted(strategies)),
+        manifest=found.bundle.manifest,
+        metrics=metrics_of_bundle(found.bundle),
+        missing=missing(found.bundle),
+        runs=tuple(sorted(runs, key=lambda pair: -pair[1].when_ns)),
+        foreign=is_foreign(found.bundle),
+        commits=commits,
+        cite=_cite(found, named.commit or (commits[0] if len(commits) == 1 else None)),
+    )
+
+
+def _commits(workspace: Workspace, bundle: str) -> tuple[str, ...]:
+    """Return the commits that have a bundle as a result."""
+    found = workspace.ledger.notes.having((bundle,))
+    return tuple(sorted(c for c, lines in found.items() if any(x.bundle == bundle for x in lines)))
+
+
+def _cite(found: Found, commit: str | None) -> str:
+    """Return one line for a report: strategy, commit, bundle in full, verdict, engine."""
+    at = f", commit {commit}" if commit else ""
+    engine = found.bundle.manifest.engine
+    verdict = f"{found.record.verdict} on " if found.record else ""
+    about = f"{verdict}{engine.name} {engine.version}"
+    return f"{found.strategy or '.'}{at}, git-bt bundle {found.bundle.id}, {about}"
+
+
+def _of_commit(workspace: Workspace, commit: Oid) -> CommitReport:
+    from git_bt.commands.commits import heading
+    from git_bt.commands.measure import Measured
+    from git_bt.commands.tied import AtCommit, results_at
+
+    store = workspace.need_store()
+    measured = Measured(store)
+
+    def shown(at: AtCommit) -> CommitResult:
+        line = at.line
+        record = _record(workspace, line.run) if line else None
+        return CommitResult(
+            strategy=at.strategy,
+            inputs=line.inputs if line else None,
+            bundle=at.bundle,
+            run=line.run if line else None,
+            verdict=line.verdict if line else None,
+            kind=line.kind if line else None,
+            replaces=line.replaces if line else None,
+            origin=at.origin,
+            record=record,
+            metrics=measured.of(at.bundle),
         )
+
+    head = heading(store.objects, commit)
+    results = tuple(shown(at) for at in results_at(workspace, commit))
+    measured.save()
+    return CommitReport(
+        commit=commit,
+        when_s=head.when_s,
+        author=head.author,
+        subject=head.subject,
+        results=results,
+    )
+
+
+def _record(workspace: Workspace, run: str) -> RunRecord | None:
+    try:
+        return workspace.need_store().run(run)
+    except Usage:  # the note came, the run did not
+        return None

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from git_bt.model import Metrics
+from git_bt.model import Metrics, RunRecord
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns
-from git_bt.output.verdicts import differences, explained, has_hidden, metric_rows, wrapped
+from git_bt.output.verdicts import TIE, differences, explained, has_hidden, metric_rows, wrapped
 from git_bt.reports import (
     BundleRow,
     Change,
@@ -48,6 +48,8 @@ def _row(b: BundleRow, *, wide: bool) -> tuple[str, ...]:
     return (words.short(b.bundle), verdict, fills, *profit, engine, words.minute(b.when_ns))
 
 
+_COMMITS = 3  # shown of those that a bundle is tied to
+
 # -- show -----------------------------------------------------------------------------------------
 
 
@@ -66,14 +68,28 @@ def show(report: ShowReport, style: Style) -> list[str]:
     for name, argv in (("command", manifest.command), ("build", manifest.build)):
         if argv is not None:
             facts.append((name, words.plain(" ".join(argv))))
+    commits = [words.plain(c[:12]) for c in s.commits[:_COMMITS]]
+    if len(s.commits) > _COMMITS:
+        commits.append(f"and {len(s.commits) - _COMMITS} more")
+    if commits:
+        facts.append(("commits", ", ".join(commits)))
     lines.append(columns(facts, indent=2))
     lines += ["", style.bold("config")]
     config = [(words.plain(k), words.value(v)) for k, v in sorted(manifest.config.items())]
     lines.append(columns(config, indent=2) or "  none")
     if s.metrics:
         lines += ["", style.bold("metrics"), columns(metric_rows(s.metrics), indent=2)]
+    if report.runs:
+        lines += ["", style.bold("environment"), *_environment(report.runs[0][1], style)]
     lines += ["", *_members(report, style), "", *_runs(report, style)]
     return lines
+
+
+def _environment(run: RunRecord, style: Style) -> list[str]:
+    """Return what the newest run ran on, by its id and by every package it loaded."""
+    packages = [f"{words.plain(name)}{TIE}{words.plain(v)}" for name, v in run.packages.items()]
+    on = [f"Python{TIE}{words.plain(run.python)}", words.plain(run.platform), *packages]
+    return [f"  {words.short(run.environment)}", *wrapped(", ".join(on), style.width, 2, hang=0)]
 
 
 def _members(report: ShowReport, style: Style) -> list[str]:

@@ -119,7 +119,8 @@ def _manifest(manifest: Manifest) -> Json:
     }
 
 
-def _run(run_id: str, run: RunRecord) -> Json:
+def run_json(run_id: str | None, run: RunRecord) -> Json:
+    """Return a run record as an object, its id beside its own fields."""
     compare = {name: {"rtol": t.rtol, "atol": t.atol} for name, t in run.compare.items()}
     return {
         "run": run_id,
@@ -230,8 +231,10 @@ def _show(s: r.ShowReport) -> Json:
         "manifest": _manifest(s.manifest),
         "metrics": metrics_json(s.metrics),
         "missing": s.missing,
-        "runs": [_run(run_id, run) for run_id, run in s.runs],
+        "runs": [run_json(run_id, run) for run_id, run in s.runs],
         "foreign": s.foreign,
+        "commits": s.commits,
+        "cite": s.cite,
     }
 
 

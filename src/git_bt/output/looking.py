@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from git_bt.looking import (
+    CommitReport,
+    CommitResult,
+    ConflictsReport,
     LoggedCommit,
     LoggedResult,
     LogReport,
@@ -47,7 +50,7 @@ def log(report: LogReport, style: Style) -> list[str]:
     return lines
 
 
-def heading(commit: LoggedCommit, style: Style) -> list[str]:
+def heading(commit: LoggedCommit | CommitReport, style: Style) -> list[str]:
     """Return the line of one commit, cut at its end."""
     when = words.minute(commit.when_s * 10**9)
     head = f"commit {words.plain(commit.commit[:12])}"
@@ -145,4 +148,64 @@ def _tapes(states: Sequence[StrategyState], style: Style) -> list[str]:
         name = words.plain(tape or "-")
         tail = f" {name}" if state is not TapeState.MISSING else ""
         lines += wrapped(f"tape {name} {_TAPES[state]}{tail}", style.width, 0)
+    return lines
+
+
+# -- show COMMIT, ls --conflicts ------------------------------------------------------------------
+
+
+def commit(report: CommitReport, style: Style) -> list[str]:
+    """Return the results that belong to a commit, each with what it ran on."""
+    lines = heading(report, style)
+    for result in report.results:
+        lines += _belonging(report, result, style)
+    if not report.results:
+        return [*lines, "  no results", "next: git bt record, or git bt fetch"]
+    one = words.plain(f"{report.commit[:12]}:{report.results[0].strategy}")
+    return [*lines, style.dim(f"everything of one: git bt show {one}")]
+
+
+def _belonging(report: CommitReport, result: CommitResult, style: Style) -> list[str]:
+    name = style.bold(words.plain(result.strategy))
+    verdict = "? not tied" if result.verdict is None else style.verdict(result.verdict)
+    lines = [f"  {verdict}  {name} ({words.short(result.bundle)})"]
+    said = []
+    if result.kind not in (None, "measured"):
+        replaced = f" instead of {words.short(result.replaces)}" if result.replaces else ""
+        said.append(f"{words.plain(result.kind or '')}{replaced}")
+    if result.origin not in (None, report.commit):
+        said.append(f"same inputs as {words.plain((result.origin or '')[:12])}")
+    if result.metrics is None:
+        said.append("the bundle is not here: git bt fetch")
+    else:
+        said += [x.replace(" ", TIE) for x in headline(result.metrics, None)]
+    lines += wrapped(", ".join(said), style.width, 6, hang=0)
+    if result.record is not None:
+        run = result.record
+        on = f"{words.engine(run.engine)}, Python {words.plain(run.python)}, "
+        who = f"by {words.plain(run.author)}, {words.minute(run.when_ns)}"
+        lines += [style.dim(x) for x in wrapped(f"on {on}{who}", style.width, 6)]
+    return lines
+
+
+def conflicts(report: ConflictsReport, style: Style) -> list[str]:
+    """Return each conflict with its outputs, and how to settle it."""
+    if not report.conflicts:
+        return [f"{style.good('✓ no conflicts')}"]
+    lines: list[str] = []
+    for row in report.conflicts:
+        names = words.plain(", ".join(row.strategies))
+        lines.append(
+            f"{style.bad('✗ conflict')}  {style.bold(names)}, inputs {words.short(row.inputs)}"
+        )
+        for output in row.outputs:
+            run = output.first
+            runs = words.count(output.runs, "run")
+            head = f"{words.short(output.bundle)}  {runs}, first {words.minute(run.when_ns)}"
+            lines.append(f"  {head}, {words.engine(run.engine)}")
+            if output.metrics is not None:
+                said = [x.replace(" ", TIE) for x in headline(output.metrics, None)]
+                lines += wrapped(", ".join(said), style.width, 6, hang=0)
+        pair = " ".join(words.short(output.bundle) for output in row.outputs[:2])
+        lines.append(style.dim(f"  to compare: git bt diff {pair}; to settle: git bt accept"))
     return lines

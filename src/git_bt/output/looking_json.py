@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from git_bt import looking as k
-from git_bt.output.json import metrics_json
+from git_bt.output.json import metrics_json, run_json
 
 Json = dict[str, Any]
 
@@ -74,8 +74,55 @@ def _state(s: k.StrategyState) -> Json:
     }
 
 
+def _commit(c: k.CommitReport) -> Json:
+    return {
+        "commit": c.commit,
+        "when_s": c.when_s,
+        "author": c.author,
+        "subject": c.subject,
+        "results": [
+            {
+                "strategy": x.strategy,
+                "inputs": x.inputs,
+                "bundle": x.bundle,
+                "run": x.run,
+                "verdict": x.verdict.value if x.verdict else None,
+                "kind": x.kind,
+                "replaces": x.replaces,
+                "origin": x.origin,
+                "record": run_json(x.run, x.record) if x.run and x.record else None,
+                "metrics": metrics_json(x.metrics),
+            }
+            for x in c.results
+        ],
+    }
+
+
+def _conflicts(c: k.ConflictsReport) -> Json:
+    return {
+        "conflicts": [
+            {
+                "inputs": row.inputs,
+                "strategies": row.strategies,
+                "outputs": [
+                    {
+                        "bundle": output.bundle,
+                        "runs": output.runs,
+                        "first": run_json(None, output.first),
+                        "metrics": metrics_json(output.metrics),
+                    }
+                    for output in row.outputs
+                ],
+            }
+            for row in c.conflicts
+        ]
+    }
+
+
 CONVERT: dict[type, tuple[str, Callable[[Any], Json]]] = {
     k.TapePinReport: ("tape-pin", _tape_pin),
     k.LogReport: ("log", _log),
     k.StatusReport: ("status", _status),
+    k.CommitReport: ("show-commit", _commit),
+    k.ConflictsReport: ("ls-conflicts", _conflicts),
 }

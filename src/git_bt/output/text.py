@@ -40,6 +40,8 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     s.DoctorReport: sharing.doctor,
     k.LogReport: looking.log,
     k.StatusReport: looking.status,
+    k.CommitReport: looking.commit,
+    k.ConflictsReport: looking.conflicts,
 }
 
 
