@@ -1,5 +1,6 @@
 """Log: commits with results on real notes, each beside the result before it; pager and colour."""
 
+import importlib
 import json
 import os
 import pty
@@ -225,6 +226,22 @@ def test_a_walk_that_git_refuses_is_said(history: GitRepo) -> None:
     commits.close()  # type: ignore[attr-defined]
 
     assert len(list(walk(found, "HEAD"))) == 4
+
+
+def test_a_long_history_is_walked_to_its_last_result(
+    history: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far back, all notes are listed once: commits without one are passed over, then it ends."""
+    module = importlib.import_module("git_bt.commands.log")
+    whole = logged(history)
+    for number in range(1, 6):
+        monkeypatch.setattr(module, "_LOOK_UP", number)
+        assert logged(history) == whole
+        assert shape(logged(history, count=1)) == shape(whole)[:1]
+    monkeypatch.setattr(module, "_LOOK_BEHIND", 0)
+    newest, *_ = only(logged(history, count=1))
+
+    assert newest.previous is None
 
 
 # -- on a terminal --------------------------------------------------------------------------------

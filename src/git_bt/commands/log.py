@@ -1,7 +1,8 @@
 """List commits with their results, newest first, each beside the result before it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from git_bt.commands.commits import heading, is_range, walk
@@ -13,7 +14,8 @@ from git_bt.looking import LoggedCommit, LoggedResult, LogReport
 from git_bt.model import NoteLine, Oid
 
 DEFAULT = 100  # commits
-_LOOK_BEHIND = 1000  # commits walked behind the last one shown, for what was before
+_LOOK_UP = 1000  # commits whose notes are looked up one by one
+_LOOK_BEHIND = 1000  # commits with notes walked behind the last one shown, for what was before
 
 Lines = dict[Oid, list[NoteLine]]
 
@@ -104,7 +106,7 @@ def _collect(
     behind: Lines = {}
     unanswered: set[str] = set()
     walked = 0
-    for commit in walk(workspace.need_store().repo, revisions):
+    for commit in _noted(ledger, walk(workspace.need_store().repo, revisions)):
         walked += len(shown) >= count
         lines = [x for x in ledger.results(commit) if not wanted or x.strategy in wanted]
         if not lines:
@@ -118,6 +120,25 @@ def _collect(
         if walked and (walked > _LOOK_BEHIND or (behind and not unanswered)):
             break
     return shown, behind, bool(behind)
+
+
+def _noted(ledger: Ledger, commits: Iterator[Oid]) -> Iterator[Oid]:
+    """Leave out commits without a note, and end behind the last that has one.
+
+    The first are looked up one by one: all notes are listed only for somebody who goes far back.
+    """
+    first = []
+    for commit in islice(commits, _LOOK_UP):
+        first.append(commit)
+        yield commit
+    left = set(ledger.notes.commits()) if len(first) == _LOOK_UP else set()
+    left -= set(first)
+    for commit in commits:
+        if not left:
+            return
+        if commit in left:
+            left.discard(commit)
+            yield commit
 
 
 def _before(shown: Lines, behind: Lines) -> Iterable[tuple[tuple[Oid, NoteLine], NoteLine]]:
