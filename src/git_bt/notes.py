@@ -9,6 +9,7 @@ union and has one outcome. Nothing is written here: what is returned are changes
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from git_bt.errors import Corrupt
 from git_bt.model import REGULAR, NoteLine, Oid
@@ -91,13 +92,19 @@ class Notes:
         lines = {Oid(c): decode_note(merge_lines(*text)) for c, text in texts.items()}
         return {commit: found for commit, found in lines.items() if found}
 
-    def having(self, words: Iterable[str]) -> dict[Oid, tuple[NoteLine, ...]]:
+    def having(
+        self, words: Iterable[str], names: Iterable[str] | None = None
+    ) -> dict[Oid, tuple[NoteLine, ...]]:
         """Return the results of every commit whose note has one of some ids in it.
 
         Only notes with one of the words are decoded, and notes that are alike are read once.
+
+        Args:
+            words: ids in full.
+            names: what to look below at the top of the tree; None is all of it.
         """
         wanted = [word.encode() for word in words]
-        found = self.found().notes
+        found = self.found(names).notes
         oids = {entry.oid for places in found.values() for entry in places.values()}
         asked = sorted(oids) if wanted else []
         read = zip(asked, self.objects.read_many(asked), strict=True)
@@ -107,6 +114,14 @@ class Notes:
             for commit, places in found.items()
             if (data := [hits[entry.oid] for entry in places.values() if entry.oid in hits])
         }
+
+    def each(self, commits: Iterable[Oid]) -> Iterator[tuple[Oid, bytes]]:
+        """Yield the notes of commits that have one, in the order asked for, read in one go."""
+        asked = [(c, entry.oid) for c in commits for _, entry in self._places(c)]
+        blobs = self.objects.read_many(oid for _, oid in asked)
+        read = ((commit, data) for (commit, _), (_, data) in zip(asked, blobs, strict=True))
+        for commit, group in groupby(read, key=lambda pair: pair[0]):
+            yield commit, merge_lines(*(data for _, data in group))
 
     def commits(self) -> frozenset[Oid]:
         """Return the ids of all objects that have a note; no note is read."""

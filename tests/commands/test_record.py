@@ -1,28 +1,38 @@
 """Record: what each way to rewrite history carries over, and what it must not."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conftest import EPOCH, GitRepo, take_away
 from floxkit import BUY_ONCE, write_tape
+from git_bt.canonical import sha256
 from git_bt.capture.strategy import read_strategy
 from git_bt.commands.inputs import Memory, inputs_in_commit, inputs_of
+from git_bt.commands.noted import results_of
 from git_bt.commands.record import record
 from git_bt.commands.tape_pin import pin_tape
 from git_bt.errors import ExitCode, Usage
 from git_bt.files import commit_files
 from git_bt.model import NoteLine, Oid, Verdict
-from git_bt.notes import REF, read_all
+from git_bt.notes import REF, Notes, read_all
 from git_bt.objects import Objects
 from git_bt.publish import read_refs
+from git_bt.records import encode_note_line
 from git_bt.repo import Repo
 from git_bt.reports import RecordReport, Tied
+from git_bt.store import Store
 from projects import CROSS, ONCE, add_strategy, all_runs, bt, bundle_id, silent, validated, yaml_of
 
 TWICE = BUY_ONCE.replace("1.0", "2.0")
+LINE = NoteLine(
+    strategy="é", inputs="", bundle="b" * 64, run="c" * 64, verdict=Verdict.REPRODUCED,
+    kind="measured",
+)  # fmt: skip
 THRICE = BUY_ONCE.replace("1.0", "3.0")
 
 
@@ -426,6 +436,35 @@ def test_a_memory_that_is_broken_is_forgotten(tied: GitRepo) -> None:
     for junk in (b"", b"[]", b"{", b'{"code":1,"questions":2,"ids":3}', b"\xff"):
         place.write_bytes(junk)
         assert recorded(tied) == expected
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_the_search_of_notes_finds_all_with_a_memory_and_without(
+    repo: GitRepo, flat: bool, tmp_path: Path
+) -> None:
+    """Also lines that somebody spelled otherwise, notes of git's own, and after a change."""
+    commits = [Oid(repo.commit(f"commit {n}")) for n in range(30)]
+    found = Repo.find(repo.path)
+    lines = {}
+    with Objects(found) as objects:
+        for number, commit in enumerate(commits):
+            lines[commit] = replace(LINE, inputs=sha256(b"%d" % (number % 20)))
+        if flat:
+            for commit, line in lines.items():
+                text = json.dumps(json.loads(encode_note_line(line)), indent=None)
+                repo.git("notes", "--ref=bt", "add", "-m", text, commit)
+        else:
+            Store(found, objects).save(notes={c: [line] for c, line in lines.items()})
+        for _ in range(2):
+            tip = read_refs(found, REF)[REF]
+            for number in (0, 15, 99):
+                wanted = sha256(b"%d" % number)
+                expected = {c: (x,) for c, x in lines.items() if x.inputs == wanted}
+                for place in (None, tmp_path / "memory", tmp_path / "memory"):
+                    assert results_of(Notes(objects, tip), [wanted], place) == expected
+            lines[commits[0]] = replace(LINE, inputs=sha256(b"99"))
+            repo.git("notes", "--ref=bt", "remove", commits[0])
+            Store(found, objects).save(notes={commits[0]: [lines[commits[0]]]})
 
 
 # -- the program ----------------------------------------------------------------------------------
