@@ -71,7 +71,7 @@ class LogReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedState:
-    """A strategy as the index holds it, where that is not what the work tree holds."""
+    """A strategy as the index holds it, where that is neither the work tree's nor HEAD's."""
 
     state: str
     inputs: str | None

@@ -79,6 +79,7 @@ def test_a_change_is_seen_and_its_undoing_too(recorded: GitRepo) -> None:
     back = states(recorded)[ONCE]
 
     assert changed == again
+    assert changed.staged is None
     assert (changed.state, other.state, back.state) == ("changed", "changed", "known")
     assert len({changed.inputs, other.inputs, back.inputs}) == 3
     assert changed.bundle == back.bundle
@@ -114,8 +115,26 @@ def test_the_index_is_another_matter(recorded: GitRepo) -> None:
     assert found[ONCE].staged.state == "known"
     assert (found["strategies/new"].state, found["strategies/new"].staged) == ("new", None)
     assert found[CROSS].state == "removed"
-    assert found[CROSS].staged is not None
-    assert found[CROSS].staged.state == "known"
+    assert found[CROSS].staged is None
+
+
+def test_a_pin_that_is_staged_is_staged(recorded: GitRepo) -> None:
+    """The index has another pin than HEAD, and the work tree another tape than both."""
+    recorded.git("rm", "-q", "-r", "--cached", "tapes/three")
+    pin_tape("tapes/three", cwd=recorded.path)
+    recorded.commit("pinned", **{".gitignore": "/tapes/three/\n"})
+    place = recorded.path / "tapes/three/a.lrvx"
+    before = place.read_bytes()
+    shutil.copy(recorded.path / "tapes/walk/a.lrvx", place)
+    pin_tape("tapes/three", cwd=recorded.path)
+    recorded.git("add", "-A")
+    place.write_bytes(before)
+    found = states(recorded)[ONCE]
+
+    assert (found.state, found.tape_state) == ("known", TapeState.CHANGED)
+    assert found.staged is not None
+    assert found.staged.state == "changed"
+    assert found.staged.inputs != found.inputs
 
 
 def test_a_new_strategy_is_new(recorded: GitRepo) -> None:

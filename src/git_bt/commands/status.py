@@ -12,7 +12,7 @@ from git_bt.commands.plan import Grant, interpreter_of
 from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.compare import environment_changes
 from git_bt.errors import BtError, CannotWork, Incomplete
-from git_bt.files import Files, index_files
+from git_bt.files import Files, commit_files, index_files
 from git_bt.interpreters import Interpreter, distributions, load_adapter
 from git_bt.ledger import Baseline, Claim
 from git_bt.looking import StagedState, StatusReport, StrategyState
@@ -56,7 +56,7 @@ class _Look:
 
     workspace: Workspace
     glances: Glances
-    tapes: dict[tuple[bool, str | None], Tape | BtError] = field(default_factory=dict)
+    tapes: dict[tuple[int, str | None], Tape | BtError] = field(default_factory=dict)
     engines: dict[tuple[str, str, str | None], Interpreter | BtError] = field(default_factory=dict)
     installed: dict[tuple[Path, ...], dict[str, str]] = field(default_factory=dict)
 
@@ -65,6 +65,12 @@ class _Look:
         """The objects of the repository."""
         assert self.workspace.objects is not None
         return self.workspace.objects
+
+    @cached_property
+    def head(self) -> Files | None:
+        """The files of the commit that is checked out; listed for somebody who staged something."""
+        commit, repo = self.workspace.head, self.workspace.repo
+        return None if commit is None or repo is None else commit_files(repo, self.objects, commit)
 
     def one(self, index: Files, name: str) -> StrategyState | None:
         """Return the state of one strategy as far as no baseline is needed, None of none to run."""
@@ -75,6 +81,8 @@ class _Look:
         state = self._state(name, here)
         if not isinstance(staged, Glanced) or staged.inputs == _inputs(here):
             return state
+        if self.head is not None and staged.inputs == _inputs(self._glance(self.head, name)):
+            return state  # nothing of it is staged
         other = self._state(name, staged)
         return replace(state, staged=StagedState(state=other.state, inputs=other.inputs))
 
@@ -90,7 +98,7 @@ class _Look:
             return e
 
     def _tape(self, files: Files, name: str | None) -> Tape:
-        place = (files.on_disk, name)
+        place = (id(files), name)  # all views live as long as this does
         if place not in self.tapes:
             try:
                 self.tapes[place] = self._read_tape(files, name)
