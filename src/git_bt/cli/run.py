@@ -123,11 +123,11 @@ def validate_command(
 ) -> None:
     """Run bundles again and say whether they give what was recorded.
 
-    BUNDLE is an id (4 digits or more), a .tar file, or a strategy. A strategy
-    runs as the work tree holds it, against its result on HEAD or the nearest
-    ancestor (before git bt record: its newest bundle); without arguments every
-    strategy of the repository does. An output that diverged is kept for
-    git bt accept.
+    BUNDLE is an id (4 digits or more), COMMIT:STRATEGY, a .tar file, or a
+    strategy. A strategy runs as the work tree holds it, against its result on
+    HEAD or the nearest ancestor (before git bt record: its newest bundle);
+    without arguments every strategy of the repository does. An output that
+    diverged is kept for git bt accept.
     """
     from git_bt.commands.validate import validate
 
