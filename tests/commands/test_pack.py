@@ -24,6 +24,7 @@ from projects import (
     RAISES,
     RANDOM,
     add_strategy,
+    all_runs,
     bundle_id,
     bundle_ids,
     manifest,
@@ -494,3 +495,12 @@ def test_slippage_moves_the_fills(project: GitRepo) -> None:
 
     assert turnover["none"] == turnover["volume_impact"]
     assert len(set(turnover.values())) == 3
+
+
+def test_a_folder_that_is_missing_is_said_before_anything_runs(project: GitRepo) -> None:
+    """An export that cannot be written must not cost a run, nor hide the bundle's id."""
+    before = len(all_runs(project))
+    with pytest.raises(Usage, match=r"no folder for no/such/x\.tar"):
+        packed(project, CROSS, export_to="no/such/x.tar")
+
+    assert len(all_runs(project)) == before

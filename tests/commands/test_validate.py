@@ -428,3 +428,24 @@ def test_prints_do_not_disturb(project: GitRepo) -> None:
     (found,) = validated(project, ONCE)
 
     assert found.verdict is Verdict.REPRODUCED
+
+
+def test_an_entry_file_is_validated_as_it_was_packed(project: GitRepo) -> None:
+    """Without a strategy.yaml the bundle knows tape and config: they were options of pack."""
+    project.write("alone.py", CROSSING)
+    config = {"slippage_model": "fixed_bps", "slippage_bps": 5}
+    digest = bundle_id(project, "alone.py", tape="tapes/walk", config=config)
+    (same,) = validated(project, "alone.py")
+    project.write("alone.py", CROSSING.replace("(0.01)", "(0.02)"))
+    (changed,) = validated(project, "alone.py")
+
+    assert (same.verdict, same.bundle) == (Verdict.REPRODUCED, digest)
+    assert changed.verdict is Verdict.DIVERGED
+
+
+def test_a_name_that_means_nothing_says_so(project: GitRepo) -> None:
+    """The message says what it could have been, and where to look."""
+    with pytest.raises(Usage, match="nope is no bundle, archive or strategy here") as caught:
+        validated(project, "nope")
+
+    assert caught.value.hint == "git bt ls"

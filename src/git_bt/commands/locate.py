@@ -73,6 +73,8 @@ def locate(workspace: Workspace, name: str) -> Named:
     try:
         return Named(name=name, strategy=read_strategy(workspace.files, from_top))
     except BtError as e:
+        if not path.exists():
+            raise Usage(f"{name} is no bundle, archive or strategy here", hint="git bt ls") from e
         if not (path / "strategy.yaml").is_file():
             raise
         return Named(name=name, fault=e)

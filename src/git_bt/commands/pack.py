@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from git_bt.capture.strategy import read_strategy
 from git_bt.commands.plan import Engine, Grant, engine_of_strategy, job_of_strategy
 from git_bt.commands.workspace import Step, Workspace, open_workspace
+from git_bt.errors import Usage
 from git_bt.model import Outcome, Strategy
 from git_bt.runner import Child, Job, Twin, start
 
@@ -50,6 +51,8 @@ def pack(
     started = time.monotonic()
     grant = Grant(python=python, timeout_s=timeout_s)
     with open_workspace(cwd) as workspace:
+        if export_to is not None and not (workspace.cwd / export_to).parent.is_dir():
+            raise Usage(f"no folder for {export_to}", hint="make it first")
         strategy = _with_options(
             workspace,
             read_strategy(workspace.files, workspace.path_from_top(name)),

@@ -96,9 +96,21 @@ def interpreter_of(
 
 
 def job_of_strategy(
-    workspace: Workspace, strategy: Strategy, engine: Engine, grant: Grant
+    workspace: Workspace,
+    strategy: Strategy,
+    engine: Engine,
+    grant: Grant,
+    *,
+    market: Tape | None = None,
 ) -> tuple[Job, Captured, Tape]:
     """Capture a strategy and its tape from the work tree, and return the job with both.
+
+    Args:
+        workspace: where they lie.
+        strategy: what to capture.
+        engine: what runs it.
+        grant: what the user grants the run.
+        market: the tape of a strategy that names none.
 
     Raises:
         Usage: no tape is named, or a file cannot be captured.
@@ -108,27 +120,29 @@ def job_of_strategy(
     from git_bt.capture.tape import read_tape
     from git_bt.commands.tapes import at_hand, tape_notices
 
-    if strategy.tape is None:
+    if strategy.tape is None and market is None:
         raise Usage(
             f"{strategy.name} names no tape", hint="add --tape PATH, or tape: to strategy.yaml"
         )
     files = workspace.files
     captured = capture(files, strategy)
-    tape = read_tape(files, strategy, top=workspace.top, cwd=workspace.cwd)
-    notices = tape_notices(files, tape, strategy.tape)
-    captured = replace(captured, notices=(*captured.notices, *notices))
-    tape = at_hand(workspace, tape, strategy.tape)
+    if strategy.tape is not None:
+        market = read_tape(files, strategy, top=workspace.top, cwd=workspace.cwd)
+        notices = tape_notices(files, market, strategy.tape)
+        captured = replace(captured, notices=(*captured.notices, *notices))
+        market = at_hand(workspace, market, strategy.tape)
     job = Job(
         members=captured.snapshot.files,
         content=captured.content,
         entry_point=captured.snapshot.entry_point,
-        tape=tape,
+        tape=market,
         config=engine.config,
         work_tree=workspace.top,
         root=strategy.root,
         timeout_s=grant.timeout_s,
     )
-    return job, captured, tape
+    assert market is not None
+    return job, captured, market
 
 
 def job_of_bundle(workspace: Workspace, bundle: Bundle, engine: Engine, grant: Grant) -> Job:

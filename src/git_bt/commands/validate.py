@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from git_bt.bundle import check_content
+from git_bt.bundle import check_content, tape_of
 from git_bt.commands.locate import Found, Named, baseline, fetch, locate
 from git_bt.commands.plan import (
     Engine,
@@ -22,7 +22,7 @@ from git_bt.commands.plan import (
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, CannotWork, Corrupt, Incomplete, Usage
-from git_bt.model import Outcome, Strategy, Tolerances, Validation, Verdict
+from git_bt.model import Outcome, Strategy, Tape, Tolerances, Validation, Verdict
 from git_bt.reports import ValidateReport
 from git_bt.runner import Child, Job, start
 
@@ -161,11 +161,14 @@ class _Judge:
 
     def _strategy(self, target: Named, strategy: Strategy) -> Validation:
         found = baseline(self.workspace, strategy.name)
+        strategy, market = _as_packed(self.workspace, strategy, found)
         engine = engine_of_strategy(self.workspace, strategy, self.grant)
         if self.reuse:
             from git_bt.commands.settling import inputs_of_job
 
-            job, captured, _ = job_of_strategy(self.workspace, strategy, engine, self.grant)
+            job, captured, _ = job_of_strategy(
+                self.workspace, strategy, engine, self.grant, market=market
+            )
             inputs = inputs_of_job(job, engine.adapter.NAME, strategy)
             known = self._known(target, found, inputs, engine, strategy.compare)
             if known is not None:
@@ -173,7 +176,9 @@ class _Judge:
         with self._child(engine) as child:
             self.step(f"validating {target.name}")
             check_content(found.bundle)
-            job, captured, _ = job_of_strategy(self.workspace, strategy, engine, self.grant)
+            job, captured, _ = job_of_strategy(
+                self.workspace, strategy, engine, self.grant, market=market
+            )
             job = replace(job, known=known_output(found.bundle))
             outcome = child.run(job)
         judged = self._verdict(target, found, engine, job, outcome, strategy.compare)
@@ -320,6 +325,20 @@ class _Judge:
             hint="seed random numbers, take time from the tape, and do not iterate over sets",
         )
         return judged, 1
+
+
+def _as_packed(
+    workspace: Workspace, strategy: Strategy, found: Found
+) -> tuple[Strategy, Tape | None]:
+    """Return an entry file with the engine, config and tape it was packed with.
+
+    Without a strategy.yaml they were options of pack, and are written down only in the bundle.
+    """
+    if strategy.engine or strategy.tape or strategy.config:
+        return strategy, None
+    manifest = found.bundle.manifest
+    market = tape_of(with_tape(workspace, found.bundle))
+    return replace(strategy, engine=manifest.engine.name, config=manifest.config), market
 
 
 def _unjudged(target: Named, verdict: Verdict, error: BtError) -> Validation:
