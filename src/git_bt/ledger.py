@@ -217,10 +217,6 @@ class Ledger:
                     found.append(Conflict(inputs=inputs, strategies=tuple(names), claims=claims))
         return tuple(sorted(found, key=lambda each: (each.strategies, each.inputs)))
 
-    def same_output(self, one: str, two: str) -> bool:
-        """Tell whether two bundles hold the same output, as far as a verdict looks at it."""
-        return one == two or (self._key(one) is not None and self._key(one) == self._key(two))
-
     def _key(self, bundle: str) -> str | None:
         if bundle not in self._keys:
             try:

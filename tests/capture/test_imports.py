@@ -9,13 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import GitRepo
-from git_bt.capture.imports import find_imports, missing_module_hint
+from git_bt.capture.imports import find_imports
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
-from git_bt.files import folder_files, work_tree_files
-from git_bt.objects import Objects
-from git_bt.repo import Repo
+from git_bt.files import folder_files
 
 # Run a script as a run does, and say which files of the project it loaded.
 LOADED = """
@@ -238,34 +235,3 @@ def test_notebook_cells_are_followed(tmp_path: Path) -> None:
     assert found(tmp_path, "n.ipynb") == (["h.py", "n.ipynb"], [])
     plant(tmp_path, {"n.ipynb": "no json"})
     assert found(tmp_path, "n.ipynb") == (["n.ipynb"], [])
-
-
-def test_missing_module_hint(in_repo: GitRepo) -> None:
-    """A module that a run lacked is named as the list in strategy.yaml would have it."""
-    in_repo.commit(
-        "one",
-        **{
-            "s/strategy.yaml": "entry_point: main.py\nfiles: [main.py]\n",
-            "s/main.py": "import helper, lib.tool, shared, numpy",
-            "s/helper.py": "",
-            "lib/__init__.py": "",
-            "lib/tool.py": "",
-            "deep/down/shared.py": "",
-        },
-    )
-    repo = Repo.find()
-    with Objects(repo) as objects:
-        files = work_tree_files(repo, objects)
-        strategy = read_strategy(files, "s")
-        hints = {
-            name: missing_module_hint(files, strategy, name)
-            for name in ("helper", "lib", "lib.tool", "shared", "numpy")
-        }
-
-    assert hints == {
-        "helper": "helper.py",
-        "lib": "../lib/__init__.py",
-        "lib.tool": "../lib/__init__.py",
-        "shared": "../deep/down/shared.py",
-        "numpy": None,
-    }

@@ -327,7 +327,20 @@ def test_a_missing_module_names_the_file_to_add(project: GitRepo) -> None:
 
     assert report.verdict is Verdict.FAILED
     assert "helper" in report.message
-    assert report.hint == f"add {ONCE}/helper.py to files: in strategy.yaml"
+    assert report.hint == "add helper.py to files: in strategy.yaml"
+    add_strategy(project, ONCE, HELPED, more="files: [strategy.py, helper.py]\n")
+    assert packed(project, ONCE).verdict is Verdict.REPRODUCED
+
+
+def test_a_missing_module_above_the_strategy_is_named_from_it(project: GitRepo) -> None:
+    """What `files:` takes is relative to its strategy.yaml, also for a file further up."""
+    add_strategy(project, ONCE, HELPED, more="files: [strategy.py]\n")
+    project.write("helper.py", "QTY = 2.0\n")
+    report = packed(project, ONCE)
+
+    assert report.hint == "add ../../helper.py to files: in strategy.yaml"
+    add_strategy(project, ONCE, HELPED, more="files: [strategy.py, ../../helper.py]\n")
+    assert packed(project, ONCE).verdict is Verdict.REPRODUCED
 
 
 @pytest.fixture

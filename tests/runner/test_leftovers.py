@@ -25,13 +25,22 @@ from git_bt.processes import MARK, Folder
 from git_bt.runner import start
 
 
+@pytest.fixture(autouse=True)
+def private_temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a temporary folder of its own: other tests run at the same time."""
+    folder = tmp_path / "temp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+
 def here() -> tuple[set[str], set[int]]:
-    """Return our temporary folders, and the processes that carry a run's mark."""
+    """Return this test's temporary folders, and the processes that carry the mark of one."""
+    mark = f"{MARK}={tempfile.gettempdir()}/".encode()
     folders = {p.name for p in Path(tempfile.gettempdir()).glob("git-bt-*")}
     marked = set()
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
-            if f"{MARK}=".encode() in entry.read_bytes():
+            if any(name.startswith(mark) for name in entry.read_bytes().split(b"\0")):
                 marked.add(int(entry.parent.name))
     return folders, marked
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from git_bt.capture.listing import leaves, link_fault
 from git_bt.capture.source import Parsed, Reference, parse_source
 from git_bt.files import Files
-from git_bt.model import Notice, Strategy
+from git_bt.model import Notice
 
 # Built into the interpreter, or loaded before the first line of a script runs, in 3.9 to 3.13:
 # a local file of such a name is never what `import` gives.
@@ -43,32 +43,6 @@ def find_imports(files: Files, root: str, entry: str) -> tuple[tuple[str, ...], 
     closure = _Closure(files, root, entry)
     closure.run()
     return tuple(sorted(closure.found)), closure.notices
-
-
-def missing_module_hint(files: Files, strategy: Strategy, module: str) -> str | None:
-    """Return the file to add to a strategy when its run lacked a module.
-
-    The path is written as the `files` list of the strategy's strategy.yaml would have it, None
-    when the tree holds no such module.
-    """
-    root = "" if strategy.root == "." else strategy.root
-    entry = posixpath.join(root, strategy.entry_point)
-    closure = _Closure(files, root, entry)
-    closure.refer(Reference(tuple(module.split("."))), entry)
-    held = {posixpath.join(root, path) for path in strategy.files or (strategy.entry_point,)}
-    missing = [path for path in closure.found if path not in held] or _by_name(files, root, module)
-    if not missing:
-        return None
-    folder = posixpath.dirname(entry) if strategy.name == entry else strategy.name
-    return posixpath.relpath(missing[0], folder or ".")
-
-
-def _by_name(files: Files, root: str, module: str) -> list[str]:
-    """Return the only file of a module's name that lies anywhere in the project."""
-    tail = module.replace(".", "/")
-    ends = (f"/{tail}.py", f"/{tail}/__init__.py")
-    found = [path for path in files.paths(root) if f"/{path}".endswith(ends)]
-    return found if len(found) == 1 else []
 
 
 @dataclass(frozen=True, slots=True)

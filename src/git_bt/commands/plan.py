@@ -4,6 +4,7 @@ What is decided here is the same for pack, validate and replay: the adapter, the
 and the interpreter. No expected output goes into a job.
 """
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,10 +140,20 @@ def job_of_strategy(
         config=engine.config,
         work_tree=workspace.top,
         root=strategy.root,
+        listed_from=_listed_from(strategy),
         timeout_s=grant.timeout_s,
     )
     assert market is not None
     return job, captured, market
+
+
+def _listed_from(strategy: Strategy) -> str:
+    """Return the folder of the strategy.yaml, there or to be written, from the project root."""
+    entry = posixpath.join(strategy.root, strategy.entry_point)
+    folder = (
+        posixpath.dirname(entry) if strategy.name == posixpath.normpath(entry) else strategy.name
+    )
+    return posixpath.relpath(folder or ".", strategy.root)
 
 
 def job_of_bundle(workspace: Workspace, bundle: Bundle, engine: Engine, grant: Grant) -> Job:

@@ -199,7 +199,9 @@ class Child:
         else:
             files = self._dir / "files"
             path = file_to_add(told, job.entry_point, files, lambda p: (project / p).exists())
-        return None if path is None else f"add {path} to files: in strategy.yaml"
+        if path is None:
+            return None
+        return f"add {os.path.relpath(path, job.listed_from)} to files: in strategy.yaml"
 
     def _tail(self) -> str:
         return read_tail(self._printed)

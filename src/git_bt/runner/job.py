@@ -25,9 +25,11 @@ class Job:
     """What a run needs.
 
     Paths of `members` are relative to the project root, which lies at `root` below `work_tree`,
-    the checkout whose modules must not be mixed in (None: there is none). `memory` is in bytes,
-    None for three quarters of this machine's. `known` are sha256 of outputs, by name, that were
-    proved to be canonical before and need no second proof; the child never sees them.
+    the checkout whose modules must not be mixed in (None: there is none). `listed_from` is the
+    folder, from `root`, that the paths of a `files:` list start from: hints are written for it.
+    `memory` is in bytes, None for three quarters of this machine's. `known` are sha256 of outputs,
+    by name, that were proved to be canonical before and need no second proof; the child never sees
+    them.
     """
 
     members: Members
@@ -37,6 +39,7 @@ class Job:
     config: Mapping[str, Any]
     work_tree: Path | None = None
     root: str = "."
+    listed_from: str = "."
     timeout_s: float = TIMEOUT_S
     memory: int | None = None
     known: Mapping[str, str] = field(default_factory=dict)
