@@ -555,7 +555,7 @@ def kill_at_random(path: Path, rounds: int) -> None:
             os.killpg(process.pid or 0, signal.SIGKILL)
             process.join()
             announced |= {line.strip() for line in told if line.endswith("\n")}
-        unlock(path)
+        unlock(path, number)
     announced.discard("ready")
     for store in open_store(path):
         store.save(bundles=[bundle_of(10**6)])
@@ -569,12 +569,12 @@ def kill_at_random(path: Path, rounds: int) -> None:
             store.verify(store.bundle(digest))
 
 
-def unlock(path: Path) -> None:
-    """Save once more as a user would: do what the hint of a left-over lock says."""
+def unlock(path: Path, number: int) -> None:
+    """Save something new as a user would: do what the hint of a left-over lock says."""
     for store in open_store(path, patience_s=0.3):
         for _ in range(5):
             try:
-                store.save(bundles=[bundle_of(0)])
+                store.save(bundles=[bundle_of(10**7 + number)])  # what is there takes no lock
             except Locked as e:
                 Path(str(e.hint).rpartition("rm ")[2].strip("'")).unlink()
             else:
