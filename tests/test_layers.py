@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "object_writer": {"errors", "model", "git_process", "repo", "objects"},
     "files": {"errors", "model", "canonical", "paths", "repo", "objects", "files"},
     "capture": BASE | {"files", "capture"},
+    "policy": {"errors", "model", "repo", "files"},
     "engines": set(),
     "interpreters": BASE | {"engines"},
     "processes": {"errors"},
@@ -48,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
     | {
         "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle",
         "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store", "ledger",
-        "sync", "fsck", "reports", "looking", "sharing", "engines", "commands",
+        "sync", "fsck", "reports", "looking", "sharing", "engines", "policy", "commands",
     },
     "output": {"errors", "model", "reports", "looking", "sharing", "output"},
     "cli": {"errors", "model", "reports", "looking", "commands", "output", "cli"},

@@ -136,13 +136,21 @@ class Repo:
 
     def config_all(self, key: str) -> tuple[str, ...]:
         """Return every value of a key, the one that counts last."""
+        return tuple(self._settings().get(_config_key(key), ()))
+
+    def config_section(self, section: str) -> dict[str, tuple[str, ...]]:
+        """Return the values of every key of a section, by `section.key` in lower case."""
+        prefix = section.lower() + "."
+        return {k: tuple(v) for k, v in self._settings().items() if k.startswith(prefix)}
+
+    def _settings(self) -> dict[str, list[str]]:
         if not self._config:
             self._config[""] = []  # read, even when there is nothing
             for entry in self.git("config", "-z", "--list").out.split(b"\0"):
                 name, equals, value = entry.decode(errors="surrogateescape").partition("\n")
                 # A key without `=` is git's short way to say true.
                 self._config.setdefault(name, []).append(value if equals else "true")
-        return tuple(self._config.get(_config_key(key), ()))
+        return self._config
 
     def config(self, key: str) -> str | None:
         """Return the value of a key of git's configuration, None when it is not set."""
@@ -168,9 +176,8 @@ class Repo:
 
     def is_partial(self) -> bool:
         """Tell whether a filter left objects out of this clone."""
-        self.config("core.bare")  # whatever it says: now all keys are read
         left_out = re.compile(r"extensions\.partialclone|remote\..*\.(promisor|partialclonefilter)")
-        return any(left_out.fullmatch(key) for key in self._config)
+        return any(left_out.fullmatch(key) for key in self._settings())
 
     def resolve(self, revision: str) -> Oid | None:
         """Return the commit that a revision names, None when it names none."""
