@@ -16,7 +16,7 @@ from git_bt.canonical import sha256
 from git_bt.engines import flox
 from git_bt.interpreters import Interpreter, Wanted, find_interpreter, load_adapter
 from git_bt.model import Data, Failure, Member, OnDisk, Outcome, Tape
-from git_bt.runner import Job, start
+from git_bt.runner import Job, Twin, start
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "flox"
 START = 1_700_000_000_000_000_000
@@ -118,6 +118,12 @@ def run(job: Job, interpreter: Interpreter | None = None) -> Outcome:
     """Run a job in one child."""
     with start(interpreter or own(), load_adapter("flox")) as child:
         return child.run(job)
+
+
+def run_twin(job: Job) -> tuple[Outcome, Outcome]:
+    """Run a job in two children at once, the second one varied."""
+    with Twin(own(), load_adapter("flox")) as twin:
+        return twin.run(job)
 
 
 def output_of(outcome: Outcome) -> dict[str, bytes]:

@@ -12,12 +12,16 @@ from git_bt.model import (
     EngineVersion,
     Manifest,
     Member,
+    NoteLine,
+    Oid,
     RunRecord,
     Snapshot,
     Source,
     Verdict,
 )
-from git_bt.records import inputs_of, make_bundle
+from git_bt.notes import Notes
+from git_bt.objects import Objects
+from git_bt.records import decode_note, inputs_of, make_bundle
 
 ENGINE = EngineVersion(name="flox", version="0.11.0")
 ENVIRONMENT = sha256(b"environment")
@@ -95,3 +99,10 @@ def run_of(bundle: Bundle, when_ns: int = 1) -> RunRecord:
 def bytes_of(content: Mapping[str, Source]) -> dict[str, bytes]:
     """Read every source."""
     return {path: source.read() for path, source in content.items()}
+
+
+def results_of(objects: Objects, tip: Oid | None) -> dict[Oid, tuple[NoteLine, ...]]:
+    """Read the results of every commit that has some; None where there are no notes."""
+    notes = Notes(objects, tip)
+    found = {c: decode_note(data) for c, data in notes.each(sorted(notes.commits()))}
+    return {commit: lines for commit, lines in found.items() if lines}

@@ -311,6 +311,21 @@ def test_colours_are_for_terminals_that_want_them(project: GitRepo) -> None:
     assert "\x1b[" not in piped.stdout
 
 
+def test_names_are_cut_on_a_terminal_only(project: GitRepo) -> None:
+    """A program that reads a table must find the whole name, however narrow the screen."""
+    name = "strategies/" + "momentum/" * 6 + "last"
+    add_strategy(project, name, BUY_ONCE)
+    bundle_id(project, name, runs=1)
+    env = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80"}
+    shown = in_terminal("ls", cwd=project.path, env=env)
+    piped = bt("ls", cwd=project, env={"COLUMNS": "80"}).out
+
+    assert "…" in shown
+    assert name not in shown
+    assert name in piped
+    assert "…" not in piped
+
+
 def test_progress_is_on_a_terminal_only(project: GitRepo) -> None:
     """In a pipe stderr is silent; on a terminal what is left in the end is the answer."""
     env = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"}

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from conftest import GitRepo, make_repo
 from git_bt.errors import Corrupt
 from git_bt.model import NoteLine, Oid, Verdict
-from git_bt.notes import REF, Notes, lines_of, merge_lines, place, read_all, union
+from git_bt.notes import REF, Notes, merge_lines, place, union
 from git_bt.object_writer import Draft, Writer
 from git_bt.objects import Objects, TreeEntry
 from git_bt.publish import read_refs
 from git_bt.records import MAX_NOTE_LINE, decode_note, encode_note_line, run_id
 from git_bt.repo import Repo
 from git_bt.store import Store
-from store_cases import bundle_of, run_of
+from store_cases import bundle_of, results_of, run_of
 
 
 def line_of(number: int = 0, strategy: str = "strategies/ema") -> NoteLine:
@@ -49,7 +49,7 @@ def tip(store: Store, ref: str = REF) -> Oid | None:
 
 
 def note(store: Store, commit: str) -> tuple[NoteLine, ...]:
-    return lines_of(store.objects, tip(store), commit)
+    return Notes(store.objects, tip(store)).of(commit)
 
 
 def listing(store: Store, ref: str = REF) -> list[str]:
@@ -85,14 +85,14 @@ def test_a_result_comes_back(store: Store, any_repo: GitRepo) -> None:
 
     assert note(store, one) == (line_of(1), line_of(2))
     assert note(store, two) == ()
-    assert read_all(store.objects, tip(store)) == {one: (line_of(1), line_of(2))}
+    assert results_of(store.objects, tip(store)) == {one: (line_of(1), line_of(2))}
     assert listing(store) == [place(one)]
 
 
 def test_no_notes_are_no_results(store: Store) -> None:
     """A repository without the ref has none."""
-    assert read_all(store.objects, None) == {}
-    assert lines_of(store.objects, None, "a" * 40) == ()
+    assert results_of(store.objects, None) == {}
+    assert Notes(store.objects, None).of("a" * 40) == ()
 
 
 def test_plain_git_shows_the_line(store: Store, any_repo: GitRepo) -> None:
@@ -128,7 +128,7 @@ def test_a_note_is_read_in_any_fan_out(store: Store, any_repo: GitRepo, depth: i
     write(store, {places(x)[depth]: encode_note_line(line_of(7)) for x in (one, other)})
 
     assert note(store, one) == (line_of(7),)
-    assert read_all(store.objects, tip(store)) == {one: (line_of(7),), other: (line_of(7),)}
+    assert results_of(store.objects, tip(store)) == {one: (line_of(7),), other: (line_of(7),)}
     store.save(notes={one: [line_of(8)], two: [line_of(9)]})
     assert note(store, one) == (line_of(7), line_of(8))
     assert note(store, other) == (line_of(7),)
@@ -159,7 +159,7 @@ def test_notes_by_git_itself_are_read_and_kept(store: Store, any_repo: GitRepo) 
 
     assert note(store, commits[3]) == (line_of(3),)
     store.save(notes={commits[3]: [line_of(99)]})
-    assert read_all(store.objects, tip(store)) == {
+    assert results_of(store.objects, tip(store)) == {
         c: (line_of(n), line_of(99)) if n == 3 else (line_of(n),) for n, c in enumerate(commits)
     }
     assert "looks good to me\n" in Notes(store.objects, tip(store)).data(commits[3]).decode()
@@ -275,7 +275,7 @@ def test_a_tree_without_end_is_refused(
     monkeypatch.setattr("git_bt.notes._MOST_FOLDERS", 2000)
 
     with pytest.raises(Corrupt, match="more than 2000 folders"):
-        read_all(store.objects, tip(store))
+        results_of(store.objects, tip(store))
 
 
 # -- union ----------------------------------------------------------------------------------------
@@ -345,10 +345,10 @@ def test_a_union_agrees_with_git_notes_merge(store: Store, any_repo: GitRepo) ->
     ours, theirs = (tip(store, f"refs/notes/{side}") for side in "ab")
     assert ours is not None
     assert theirs is not None
-    merged = Notes(store.objects, merge(store, ours, theirs)).all()
+    merged = results_of(store.objects, merge(store, ours, theirs))
     any_repo.git("notes", "--ref=a", "merge", "-s", "cat_sort_uniq", "refs/notes/b")
 
-    assert merged == read_all(store.objects, tip(store, "refs/notes/a"))
+    assert merged == results_of(store.objects, tip(store, "refs/notes/a"))
     assert merged[Oid(commits[3])] == (line_of(3), line_of(13))
 
 
@@ -391,7 +391,7 @@ def check_all(path: Path, wanted: set[str]) -> int:
     repo = Repo.find(path)
     with Objects(repo) as objects:
         store = Store(repo, objects)
-        found = lines_of(objects, tip(store), repo.git("rev-parse", "HEAD").text)
+        found = Notes(objects, tip(store)).of(repo.git("rev-parse", "HEAD").text)
         assert wanted <= {line.run for line in found}
         assert {line.run for line in found} <= {digest for digest, _ in store.runs()}
         assert {line.bundle for line in found} <= set(store.bundle_ids())

@@ -41,8 +41,7 @@ def test_a_repository_is_found_from_a_subdirectory(any_repo: GitRepo) -> None:
 
 def test_the_current_directory_is_the_default(in_repo: GitRepo) -> None:
     """Without a start, the search begins where the process stands."""
-    with Repo.find() as found:
-        assert found == Repo.find(in_repo.path)
+    assert Repo.find() == Repo.find(in_repo.path)
 
 
 def test_a_linked_worktree_shares_the_common_directory(repo: GitRepo, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class LoggedResult:
     verdict: Verdict
     kind: str  # measured | inherited | accepted
     replaces: str | None
+    fork: str | None  # where it was taken from by a stranger's word; None of one of ours
     metrics: Metrics | None
     previous: str | None  # its bundle
     before: Metrics | None  # its metrics
@@ -83,14 +84,16 @@ class StrategyState:
 
     `state`: known (a passing run of these inputs, in this environment), environment (a passing
     run, in another one, or none can be asked), conflict (several outputs, none accepted), changed
-    (since what it is judged against), new (nothing to be judged against), unfetched (its result is
-    not here), incomplete (its tape is not here), unreadable, removed (only the index has it).
+    (since what it is judged against), new (nothing to be judged against), fork (only a fork's word:
+    nobody ran it here), unfetched (its result is not here), incomplete (its tape is not here),
+    unreadable, removed (only the index has it).
     """
 
     strategy: str
     state: str
     inputs: str | None = None
     bundle: str | None = None  # known: of the run; changed: what it is judged against
+    fork: str | None = None  # where that bundle was taken from by a stranger's word
     tape: str | None = None  # as the strategy names it
     tape_state: TapeState | None = None
     staged: StagedState | None = None
@@ -127,6 +130,7 @@ class CommitResult:
     kind: str | None  # measured | inherited | accepted
     replaces: str | None
     origin: str | None
+    fork: str | None  # where it was taken from by a stranger's word; None of one of ours
     record: RunRecord | None
     metrics: Metrics | None
 

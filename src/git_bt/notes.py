@@ -25,25 +25,6 @@ _HEX = re.compile(r"[0-9a-f]*")
 _MOST_FOLDERS = 200_000  # more than git makes for ten million notes; a tree may be made to explode
 
 
-def lines_of(objects: Objects, tip: Oid | None, commit: str) -> tuple[NoteLine, ...]:
-    """Return the results in the notes of one commit.
-
-    Args:
-        objects: of the repository.
-        tip: what refs/notes/bt points to; None where there is no such ref.
-        commit: the full id of the commit.
-
-    Raises:
-        Corrupt: an object is missing or broken; lines that cannot be read are skipped.
-    """
-    return Notes(objects, tip).of(commit)
-
-
-def read_all(objects: Objects, tip: Oid | None) -> dict[Oid, tuple[NoteLine, ...]]:
-    """Return every commit that has results of ours, and these; arguments as `lines_of`."""
-    return Notes(objects, tip).all()
-
-
 def merge_lines(*notes: bytes) -> bytes:
     """Return the lines of some notes, sorted by bytes and unique, blank ones left out."""
     lines = {line for data in notes for line in data.split(b"\n")} - {b""}
@@ -73,24 +54,17 @@ class Notes:
         self._trees: dict[Oid, dict[str, TreeEntry]] = {}
 
     def of(self, commit: str) -> tuple[NoteLine, ...]:
-        """Return the results of one commit."""
+        """Return the results of one commit, by its full id; unreadable lines are skipped.
+
+        Raises:
+            Corrupt: an object is missing or broken.
+        """
         return decode_note(self.data(commit))
 
     def data(self, commit: str) -> bytes:
         """Return the note of one object; where several places hold one, the union of them."""
         blobs = [self.objects.blob(entry.oid) for _, entry in self._places(commit)]
         return blobs[0] if len(blobs) == 1 else merge_lines(*blobs)
-
-    def all(self) -> dict[Oid, tuple[NoteLine, ...]]:
-        """Return the results of every commit that has some."""
-        found = self.found().notes
-        asked = [(commit, entry.oid) for commit in found for entry in found[commit].values()]
-        texts: dict[str, list[bytes]] = {}
-        blobs = self.objects.read_many(oid for _, oid in asked)
-        for (commit, _), (_, data) in zip(asked, blobs, strict=True):
-            texts.setdefault(commit, []).append(data)
-        lines = {Oid(c): decode_note(merge_lines(*text)) for c, text in texts.items()}
-        return {commit: found for commit, found in lines.items() if found}
 
     def having(
         self, words: Iterable[str], names: Iterable[str] | None = None

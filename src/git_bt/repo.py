@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from git_bt.errors import BtError, CannotWork, Usage
@@ -37,17 +36,6 @@ class Repo:
     common_dir: Path
     hash_name: str  # sha1 | sha256
     _config: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave; nothing is held open."""
 
     @classmethod
     def find(cls, start: Path | None = None) -> Self:

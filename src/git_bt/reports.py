@@ -128,6 +128,7 @@ class ShowReport:
     runs: tuple[tuple[str, RunRecord], ...]  # newest first
     foreign: bool
     commits: tuple[str, ...] = ()  # that it is tied to, as far as their notes are here
+    fork: str | None = None  # where it was taken from, when nobody here ran it
     cite: str = ""  # one line for a report; `show` takes it as a name
     exit_code: ExitCode = ExitCode.OK
 

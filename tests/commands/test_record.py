@@ -19,7 +19,7 @@ from git_bt.commands.tape_pin import pin_tape
 from git_bt.errors import ExitCode, Usage
 from git_bt.files import commit_files
 from git_bt.model import NoteLine, Oid, Verdict
-from git_bt.notes import REF, Notes, read_all
+from git_bt.notes import REF, Notes
 from git_bt.objects import Objects
 from git_bt.publish import read_refs
 from git_bt.records import encode_note_line
@@ -27,6 +27,7 @@ from git_bt.repo import Repo
 from git_bt.reports import RecordReport, Tied
 from git_bt.store import Store
 from projects import CROSS, ONCE, add_strategy, all_runs, bt, bundle_id, silent, validated, yaml_of
+from store_cases import results_of as all_results
 
 TWICE = BUY_ONCE.replace("1.0", "2.0")
 LINE = NoteLine(
@@ -53,7 +54,7 @@ def one(report: RecordReport, strategy: str) -> Tied:
 def notes(repo: GitRepo) -> dict[Oid, tuple[NoteLine, ...]]:
     found = Repo.find(repo.path)
     with Objects(found) as objects:
-        return read_all(objects, read_refs(found, REF).get(REF))
+        return all_results(objects, read_refs(found, REF).get(REF))
 
 
 def misplaced(repo: GitRepo) -> list[tuple[Oid, NoteLine]]:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from conftest import GitRepo
-from git_bt import notes, sync
+from git_bt import sync
 from git_bt.commands.share import fetch, push
 from git_bt.errors import Incomplete, Usage
 from git_bt.fsck import fsck
 from git_bt.ledger import Ledger
 from git_bt.model import Bundle, Verdict
+from git_bt.notes import Notes
 from git_bt.sharing import Amount, FetchReport, Moved
 from projects import PYTHON, bt
 from store_cases import bundle_of, run_of
@@ -193,7 +194,7 @@ def test_of_a_fork_only_the_commits_asked_for_are_taken(pair: tuple[Peer, Peer])
     dry = fetched(a, url, "HEAD", dry_run=True)
     assert a.refs == {}
     report = fetched(a, url, "HEAD", "ab" * 20)
-    lines = notes.lines_of(a.objects, a.refs[sync.NOTES], head)
+    lines = Notes(a.objects, a.refs[sync.NOTES]).of(head)
 
     assert dry.came == report.came == Amount(bundles=1, results=1)
     assert [(t.commit, t.results) for t in report.commits or ()] == [(head, 1), ("ab" * 20, 0)]
@@ -215,7 +216,7 @@ def test_a_line_that_is_ours_already_is_not_marked(pair: tuple[Peer, Peer]) -> N
     report = fetched(a, str(fork.repo.top), "HEAD")
 
     assert report.came == Amount()
-    (line,) = notes.lines_of(a.objects, a.refs[sync.NOTES], a.git("rev-parse", "HEAD"))
+    (line,) = Notes(a.objects, a.refs[sync.NOTES]).of(a.git("rev-parse", "HEAD"))
     assert line.origin is None
 
 

@@ -151,7 +151,8 @@ RUN = RunRecord(
 
 LOGGED = LoggedResult(
     strategy="strategies/ema", inputs=C, bundle=A, run=B, verdict=Verdict.REPRODUCED,
-    kind="measured", replaces=None, metrics=FLOX_METRICS, previous=B, before=OTHER_METRICS,
+    kind="measured", replaces=None, fork=None, metrics=FLOX_METRICS, previous=B,
+    before=OTHER_METRICS,
 )  # fmt: skip
 
 TIED = Tied(
@@ -258,6 +259,7 @@ REPORTS: dict[str, Any] = {
     ),
     "show_bare": ShowReport(
         bundle=B, strategies=(), missing=(), runs=(), foreign=False, metrics=None,
+        fork="https://example.com/fork.git",
         manifest=Manifest(engine=FLOX, inputs=B, entry_point="ema.py", config={}, members={}),
     ),
     "show_plain": ShowReport(
@@ -327,6 +329,7 @@ REPORTS: dict[str, Any] = {
                     dataclasses.replace(
                         LOGGED, verdict=Verdict.EXTENDED, metrics=None, previous=None, before=None
                     ),
+                    dataclasses.replace(LOGGED, fork="https://example.com/fork.git"),
                 ),
             ),
         ),
@@ -358,6 +361,11 @@ REPORTS: dict[str, Any] = {
                 tape_state=TapeState.CHANGED,
                 message="the same inputs gave different outputs: 3f2a9c81d0e4 and 77aa01b2c3d4",
             ),
+            StrategyState(
+                strategy="strategies/theirs", state="fork", inputs=C, bundle=A, tape="tapes/x",
+                tape_state=TapeState.TRACKED, fork="https://example.com/fork.git",
+                hint="git bt validate strategies/theirs",
+            ),
             StrategyState(strategy="x", state="unreadable", message="x/strategy.yaml: line 3"),
             StrategyState(
                 strategy="y", state="removed", staged=StagedState(state="known", inputs=B)
@@ -369,15 +377,18 @@ REPORTS: dict[str, Any] = {
         results=(
             CommitResult(
                 strategy="strategies/ema", inputs=B, bundle=A, run=C, verdict=Verdict.REPRODUCED,
-                kind="measured", replaces=None, origin=C[:40], record=RUN, metrics=FLOX_METRICS,
+                kind="measured", replaces=None, origin=C[:40], fork=None, record=RUN,
+                metrics=FLOX_METRICS,
             ),
             CommitResult(
                 strategy="strategies/long", inputs=B, bundle=A, run=C, verdict=Verdict.REPRODUCED,
-                kind="accepted", replaces=B, origin=B[:40], record=None, metrics=None,
+                kind="accepted", replaces=B, origin=B[:40], fork="https://example.com/fork.git",
+                record=None, metrics=None,
             ),
             CommitResult(
                 strategy="strategies/new", inputs=None, bundle=B, run=None, verdict=None,
-                kind=None, replaces=None, origin=None, record=None, metrics=EQUITY_METRICS,
+                kind=None, replaces=None, origin=None, fork=None, record=None,
+                metrics=EQUITY_METRICS,
             ),
         ),
     ),

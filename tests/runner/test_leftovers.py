@@ -115,12 +115,10 @@ import sys, tempfile
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
 tempfile.tempdir = {tmp!r}
-from floxkit import is_running, job_of, own
-from git_bt.interpreters import load_adapter
-from git_bt.runner import run_twin
+from floxkit import job_of, run_twin
 text = Path({text!r}).read_text()
 try:
-    run_twin(own(), load_adapter("flox"), job_of(text, Path({tape!r})))
+    run_twin(job_of(text, Path({tape!r})))
 except KeyboardInterrupt:
     sys.exit(130)
 """

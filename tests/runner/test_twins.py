@@ -4,17 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from floxkit import CASES, failure_of, job_of, on_trade, output_of, own, tape_at
-from git_bt.interpreters import load_adapter
-from git_bt.runner import run_twin
+from floxkit import CASES, failure_of, job_of, on_trade, output_of, run_twin, tape_at
 
 
 def test_twins_of_a_sound_strategy_agree(walk: Path) -> None:
     """Two varied runs of the same inputs give the same bytes, on a tape written out once."""
     ema = (CASES / "strategies" / "ema_cross.py").read_text()
-    first, second = run_twin(
-        own(), load_adapter("flox"), job_of(ema, tape_at(walk, in_place=False))
-    )
+    first, second = run_twin(job_of(ema, tape_at(walk, in_place=False)))
 
     assert output_of(first) == output_of(second)
     assert first.environment == second.environment
@@ -35,13 +31,13 @@ def test_twins_of_a_sound_strategy_agree(walk: Path) -> None:
 def test_twins_of_an_unsound_strategy_differ(quantity: str, tape: Path) -> None:
     """Set order, clock, unseeded randomness, paths, time zone and addresses come to light."""
     text = on_trade(f"self.market_buy({quantity})", "import os, random, time")
-    first, second = run_twin(own(), load_adapter("flox"), job_of(text, tape))
+    first, second = run_twin(job_of(text, tape))
 
     assert output_of(first) != output_of(second)
 
 
 def test_twins_that_fail_both_say_so(tape: Path) -> None:
     """A failure of both is found in both."""
-    first, second = run_twin(own(), load_adapter("flox"), job_of("1/0", tape))
+    first, second = run_twin(job_of("1/0", tape))
 
     assert failure_of(first).message == failure_of(second).message

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import GitRepo, make_repo
-from git_bt import notes, sync
+from git_bt import sync
 from git_bt.model import Bundle, NoteLine, Oid, Verdict
 from git_bt.objects import Objects
 from git_bt.publish import read_refs
 from git_bt.records import run_id
 from git_bt.repo import Repo
 from git_bt.store import Store
-from store_cases import bundle_of, run_of
+from store_cases import bundle_of, results_of, run_of
 
 
 def silent(text: str) -> None:
@@ -64,7 +64,7 @@ class Peer:
 
     def results(self) -> set[str]:
         """The bundles that are tied to a commit."""
-        found = notes.read_all(self.objects, self.refs.get(sync.NOTES))
+        found = results_of(self.objects, self.refs.get(sync.NOTES))
         return {line.bundle for lines in found.values() for line in lines}
 
 

@@ -66,6 +66,7 @@ def _print(
             width=_width(),
             color=color,
             all_differences=all_differences,
+            cut=sys.stdout.isatty(),
             encoding=sys.stdout.encoding,
         )
         if pager is not None and _page(text, pager):

@@ -36,11 +36,11 @@ def demo(directory: str, *, step: Step, cwd: Path | None = None) -> DemoReport:
         raise Usage(f"{directory} is there and not empty", hint="git bt demo NEW-FOLDER")
     interpreter = find_interpreter(load_adapter("flox"), Wanted(project_root=cwd or Path.cwd()))
     step("making a repository with a strategy and a tape of real BTC/USDT bars")
-    with create(top) as repo:
-        _write_project(top, interpreter)
-        python = str(interpreter.executable)
-        packed = pack(STRATEGY, python=python, step=step, cwd=top)
-        commit = commit_all(repo, "Cross two averages of BTC/USDT")
+    repo = create(top)
+    _write_project(top, interpreter)
+    python = str(interpreter.executable)
+    packed = pack(STRATEGY, python=python, step=step, cwd=top)
+    commit = commit_all(repo, "Cross two averages of BTC/USDT")
     (reproduced,) = validate([STRATEGY], python=python, step=step, cwd=top).bundles
     entry = top / STRATEGY / "strategy.py"
     entry.write_text(entry.read_text(encoding="utf-8").replace(*CHANGE), encoding="utf-8")

@@ -160,6 +160,7 @@ def _result(line: NoteLine, before: NoteLine | None, measured: Measured) -> Logg
         verdict=line.verdict,
         kind=line.kind,
         replaces=line.replaces,
+        fork=line.origin,
         metrics=measured.of(line.bundle),
         previous=None,
         before=None,

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from git_bt.commands.workspace import Workspace
 from git_bt.model import NoteLine, Oid
 from git_bt.notes import Notes
 from git_bt.objects import FOLDER
@@ -19,6 +20,7 @@ from git_bt.objects import FOLDER
 _DIGITS = 16
 _INPUTS = re.compile(rb'"inputs"\s*:\s*"([0-9a-f]{%d})' % _DIGITS)
 _VERSION = 1
+_MEMORY = "noted.json"
 
 
 def results_of(
@@ -48,6 +50,12 @@ def results_of(
     if new != known:
         _write(place, new)
     return notes.having(wanted, names)
+
+
+def remembered(workspace: Workspace, inputs: Iterable[str]) -> dict[Oid, tuple[NoteLine, ...]]:
+    """Return the same of the notes of a workspace, remembered where its caches lie."""
+    place = None if workspace.cache is None else workspace.cache / _MEMORY
+    return results_of(workspace.ledger.notes, inputs, place)
 
 
 def _beginnings(notes: Notes, name: str) -> str:

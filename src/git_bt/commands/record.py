@@ -11,7 +11,7 @@ from pathlib import Path
 
 from git_bt.capture.strategy import find_strategies, read_strategy
 from git_bt.commands.inputs import Inputs, Memory, inputs_in_commit, inputs_of
-from git_bt.commands.noted import results_of
+from git_bt.commands.noted import remembered
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.files import Files, commit_files
@@ -202,9 +202,7 @@ class _Tying:
     def noted(self) -> dict[Oid, tuple[NoteLine, ...]]:
         """The results that other commits have of the same inputs."""
         ids = {s.inputs.id for found in self.seen.values() for s in found if s.inputs}
-        cache = self.workspace.cache
-        place = None if cache is None else cache / "noted.json"
-        return results_of(self.workspace.ledger.notes, ids, place)
+        return remembered(self.workspace, ids)
 
     def one(self, tree: CommitTree, seen: _Seen) -> Tied:
         """Say what becomes of one strategy of a commit."""

@@ -9,7 +9,7 @@ from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.errors import Usage
 from git_bt.flox_layout import is_foreign
 from git_bt.looking import CommitReport, CommitResult
-from git_bt.model import Oid, RunRecord
+from git_bt.model import Bundle, NoteLine, Oid, RunRecord
 from git_bt.reports import ShowReport
 
 
@@ -35,33 +35,42 @@ def _of_bundle(workspace: Workspace, named: Named) -> ShowReport:
     found = fetch(workspace, named)
     store = workspace.store
     runs = store.runs_of(bundle=found.bundle.id) if store is not None else []
-    strategies = {run.strategy for _, run in runs} or {found.strategy or "."}
-    commits = _commits(workspace, found.bundle.id) if runs else ()
+    tied = _tied(workspace, found.bundle) if runs or named.archive is None else {}
+    lines = [line for found in tied.values() for line in found]
+    strategies = {run.strategy for _, run in runs} or {line.strategy for line in lines}
+    commits = tuple(sorted(tied))
+    forks = {line.origin for line in lines}
+    fork = None if runs or None in forks else min(filter(None, forks), default=None)
     return ShowReport(
         bundle=found.bundle.id,
-        strategies=tuple(sorted(strategies)),
+        strategies=tuple(sorted(strategies or {found.strategy or "."})),
         manifest=found.bundle.manifest,
         metrics=metrics_of_bundle(found.bundle),
         missing=missing(found.bundle),
         runs=tuple(sorted(runs, key=lambda pair: -pair[1].when_ns)),
         foreign=is_foreign(found.bundle),
         commits=commits,
-        cite=_cite(found, named.commit or (commits[0] if len(commits) == 1 else None)),
+        fork=fork,
+        cite=_cite(found, named.commit or (commits[0] if len(commits) == 1 else None), fork),
     )
 
 
-def _commits(workspace: Workspace, bundle: str) -> tuple[str, ...]:
-    """Return the commits that have a bundle as a result."""
-    found = workspace.ledger.notes.having((bundle,))
-    return tuple(sorted(c for c, lines in found.items() if any(x.bundle == bundle for x in lines)))
+def _tied(workspace: Workspace, bundle: Bundle) -> dict[Oid, list[NoteLine]]:
+    """Return the results that a bundle is, by commit."""
+    from git_bt.commands.noted import remembered
+
+    found = remembered(workspace, (bundle.manifest.inputs,))
+    named = {c: [line for line in lines if line.bundle == bundle.id] for c, lines in found.items()}
+    return {commit: lines for commit, lines in named.items() if lines}
 
 
-def _cite(found: Found, commit: str | None) -> str:
+def _cite(found: Found, commit: str | None, fork: str | None) -> str:
     """Return one line for a report: strategy, commit, bundle in full, verdict, engine."""
     at = f", commit {commit}" if commit else ""
     engine = found.bundle.manifest.engine
     verdict = f"{found.record.verdict} on " if found.record else ""
     about = f"{verdict}{engine.name} {engine.version}"
+    about += f", by the word of a fork: {fork}" if fork else ""
     return f"{found.strategy or '.'}{at}, git-bt bundle {found.bundle.id}, {about}"
 
 
@@ -85,6 +94,7 @@ def _of_commit(workspace: Workspace, commit: Oid) -> CommitReport:
             kind=line.kind if line else None,
             replaces=line.replaces if line else None,
             origin=at.origin,
+            fork=line.origin if line else None,
             record=record,
             metrics=measured.of(at.bundle),
         )

@@ -198,6 +198,9 @@ def _since(said: StrategyState, base: Baseline | None) -> StrategyState:
     name = said.strategy
     if base is None:
         return replace(said, state="new", hint=f"git bt pack {name}")
+    said = replace(said, fork=None if base.line is None else base.line.origin)
+    if base.inputs == said.inputs and said.fork:
+        return replace(said, state="fork", bundle=base.bundle, hint=f"git bt validate {name}")
     if base.inputs == said.inputs and base.run is None:
         message = f"its result {base.bundle[:12]} is not here"
         return replace(

@@ -31,20 +31,20 @@ def ls(report: ListReport, style: Style) -> list[str]:
         return ["no bundles here", "next: git bt pack STRATEGY, or git bt demo"]
     wide = style.width >= _WIDE
     head = ("BUNDLE", "VERDICT", "FILLS", *(["PROFIT"] if wide else []), "ENGINE", "WHEN (UTC)")
-    rows = [head, *(_row(b, wide=wide) for b in report.bundles)]
+    rows = [head, *(_row(b, style, wide=wide) for b in report.bundles)]
     used = sum(max(len(row[i]) for row in rows) + 2 for i in range(len(head)))
     room = max(8, style.width - used)
-    names = [words.clip_left(words.plain(b.strategy or "-"), room) for b in report.bundles]
+    names = [style.fit_path(words.plain(b.strategy or "-"), room) for b in report.bundles]
     table = [[*row, name] for row, name in zip(rows, ["STRATEGY", *names], strict=True)]
     top, *rest = columns(table, right=(2, 3) if wide else (2,)).split("\n")
     return [style.dim(top), *rest]
 
 
-def _row(b: BundleRow, *, wide: bool) -> tuple[str, ...]:
+def _row(b: BundleRow, style: Style, *, wide: bool) -> tuple[str, ...]:
     fills = words.number(b.metrics.fill_count) if b.metrics else "-"
     profit = [words.number(b.metrics.pnl) if b.metrics else "-"] if wide else []
     verdict = str(b.verdict or ("imported" if b.foreign else "-"))
-    engine = words.clip(words.engine(b.engine), 16)
+    engine = style.fit(words.engine(b.engine), 16)
     return (words.short(b.bundle), verdict, fills, *profit, engine, words.minute(b.when_ns))
 
 
@@ -73,6 +73,8 @@ def show(report: ShowReport, style: Style) -> list[str]:
         commits.append(f"and {len(s.commits) - _COMMITS} more")
     if commits:
         facts.append(("commits", ", ".join(commits)))
+    if s.fork:
+        facts.append(("taken from", f"{words.plain(s.fork)}, a fork: nobody ran it here"))
     lines.append(columns(facts, indent=2))
     lines += ["", style.bold("config")]
     config = [(words.plain(k), words.value(v)) for k, v in sorted(manifest.config.items())]

@@ -234,6 +234,7 @@ def _show(s: r.ShowReport) -> Json:
         "runs": [run_json(run_id, run) for run_id, run in s.runs],
         "foreign": s.foreign,
         "commits": s.commits,
+        "fork": s.fork,
         "cite": s.cite,
     }
 

@@ -55,20 +55,34 @@ def heading(commit: LoggedCommit | CommitReport, style: Style) -> list[str]:
     when = words.minute(commit.when_s * 10**9)
     head = f"commit {words.plain(commit.commit[:12])}"
     rest = words.plain(f"{when}  {commit.author}  {commit.subject}".rstrip())
-    return [f"{style.doubt(head)}  {words.clip(rest, max(20, style.width - len(head) - 2))}"]
+    return [f"{style.doubt(head)}  {style.fit(rest, max(20, style.width - len(head) - 2))}"]
 
 
 def _logged(result: LoggedResult, style: Style) -> list[str]:
     name = style.bold(words.plain(result.strategy))
-    lines = [f"  {style.verdict(result.verdict)}  {name} ({words.short(result.bundle)})"]
+    verdict = _verdict(result, style)
+    lines = [f"  {verdict}  {name} ({words.short(result.bundle)})"]
     kind = "" if result.kind == "measured" else words.plain(result.kind)
     replaced = f" instead of {words.short(result.replaces)}" if result.replaces else ""
     same = "as before" if result.previous == result.bundle else ""
+    fork = _fork(result.fork)
     said = ["the bundle is not here: git bt fetch"]
     if result.metrics is not None:
         said = [x.replace(" ", TIE) for x in headline(result.metrics, result.before)]
-    said = [x for x in (kind + replaced, same, *said) if x]
+    said = [x for x in (kind + replaced, fork, same, *said) if x]
     return lines + wrapped(", ".join(said), style.width, 6, hang=0)
+
+
+def _verdict(result: LoggedResult | CommitResult, style: Style) -> str:
+    """Return a result's verdict; a stranger's is not ours to tick off."""
+    if result.verdict is None:
+        return "? not tied"
+    return style.doubt(f"? {result.verdict}") if result.fork else style.verdict(result.verdict)
+
+
+def _fork(origin: str | None) -> str:
+    """Say of a fork's result that it is one."""
+    return f"by the word of a fork: {words.plain(origin)}" if origin else ""
 
 
 def headline(metrics: Metrics, before: Metrics | None) -> Iterator[str]:
@@ -99,7 +113,7 @@ def _three(value: float | None) -> str:
 
 _STATES = {
     "known": "✓", "changed": "✗", "new": "✗", "conflict": "✗", "unreadable": "✗", "removed": "✗",
-    "environment": "?", "unfetched": "?", "incomplete": "?",
+    "environment": "?", "fork": "?", "unfetched": "?", "incomplete": "?",
 }  # fmt: skip
 """Each state with its sign, the best first; the summary keeps this order."""
 
@@ -135,6 +149,8 @@ def _state(s: StrategyState, style: Style) -> list[str]:
         )
     if len(s.environment) > PACKAGES:
         lines.append(f"    and {len(s.environment) - PACKAGES} other packages that differ")
+    if s.fork:
+        lines += wrapped(f"{words.short(s.bundle)} is {_fork(s.fork)}", style.width, 4)
     if s.staged is not None:
         lines.append(f"    staged: {words.plain(s.staged.state)}, other inputs than the work tree")
     return lines + list(explained(s.message, "", s.hint, (), style))
@@ -167,7 +183,7 @@ def commit(report: CommitReport, style: Style) -> list[str]:
 
 def _belonging(report: CommitReport, result: CommitResult, style: Style) -> list[str]:
     name = style.bold(words.plain(result.strategy))
-    verdict = "? not tied" if result.verdict is None else style.verdict(result.verdict)
+    verdict = _verdict(result, style)
     lines = [f"  {verdict}  {name} ({words.short(result.bundle)})"]
     said = []
     if result.kind not in (None, "measured"):
@@ -175,6 +191,8 @@ def _belonging(report: CommitReport, result: CommitResult, style: Style) -> list
         said.append(f"{words.plain(result.kind or '')}{replaced}")
     if result.origin not in (None, report.commit):
         said.append(f"same inputs as {words.plain((result.origin or '')[:12])}")
+    if result.fork:
+        said.append(_fork(result.fork))
     if result.metrics is None:
         said.append("the bundle is not here: git bt fetch")
     else:

@@ -46,6 +46,7 @@ def _logged(result: k.LoggedResult) -> Json:
         "verdict": result.verdict.value,
         "kind": result.kind,
         "replaces": result.replaces,
+        "fork": result.fork,
         "metrics": metrics_json(result.metrics),
         "previous": result.previous,
         "before": metrics_json(result.before),
@@ -63,6 +64,7 @@ def _state(s: k.StrategyState) -> Json:
         "state": s.state,
         "inputs": s.inputs,
         "bundle": s.bundle,
+        "fork": s.fork,
         "tape": s.tape,
         "tape_state": s.tape_state.value if s.tape_state else None,
         "staged": None if staged is None else {"state": staged.state, "inputs": staged.inputs},
@@ -90,6 +92,7 @@ def _commit(c: k.CommitReport) -> Json:
                 "kind": x.kind,
                 "replaces": x.replaces,
                 "origin": x.origin,
+                "fork": x.fork,
                 "record": run_json(x.run, x.record) if x.run and x.record else None,
                 "metrics": metrics_json(x.metrics),
             }

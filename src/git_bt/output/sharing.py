@@ -100,7 +100,7 @@ def _divergence(d: Divergence, style: Style) -> list[str]:
     name = style.bold(words.plain(d.strategy or "-"))
     lines = [
         f"{sign}  {name}: the same inputs gave another output",
-        columns([("here", *_side(d.ours)), ("there", *_side(d.theirs))], indent=4),
+        columns([("here", *_side(d.ours, style)), ("there", *_side(d.theirs, style))], indent=4),
     ]
     if d.comparison is not None:
         lines += differences(d.comparison.differences, d.comparison.more, style)
@@ -115,8 +115,8 @@ def _divergence(d: Divergence, style: Style) -> list[str]:
     return [*lines, style.dim(f"    next: git bt diff {ids}")]
 
 
-def _side(side: Side) -> tuple[str, str, str]:
-    by = f"by {words.clip(words.plain(side.author), 30)}" if side.author else "no run of it"
+def _side(side: Side, style: Style) -> tuple[str, str, str]:
+    by = f"by {style.fit(words.plain(side.author), 30)}" if side.author else "no run of it"
     return (words.short(side.bundle), words.engine(side.engine), by)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from git_bt.errors import ExitCode
 from git_bt.model import Verdict
+from git_bt.output import words
 
 
 def color_wanted(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
@@ -23,11 +24,20 @@ def color_wanted(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How to write on the stream at hand."""
+    """How to write on the stream at hand; `cut`: names may be cut to the width of its lines."""
 
     color: bool
     width: int
     all_differences: bool = False
+    cut: bool = True
+
+    def fit(self, text: str, longest: int) -> str:
+        """Return text cut at its end where a line has room for so many characters only."""
+        return words.clip(text, longest) if self.cut else text
+
+    def fit_path(self, text: str, longest: int) -> str:
+        """Return a path cut at its beginning likewise."""
+        return words.clip_left(text, longest) if self.cut else text
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text

@@ -1,8 +1,8 @@
 """Reports as text for people: `render`, one entry a report.
 
 What differs is never cut short without saying so, a difference is one line however long (so that
-it can be searched for), everything else fits the width. All text of strangers goes through
-`plain`. Colour and width are decided by the caller.
+it can be searched for), everything else fits the width; names are cut for it on a terminal only.
+All text of strangers goes through `plain`. Colour and width are decided by the caller.
 """
 
 import sys
@@ -51,6 +51,7 @@ def render(
     width: int = 80,
     color: bool = False,
     all_differences: bool = False,
+    cut: bool = True,
     encoding: str | None = None,
 ) -> str:
     """Return a report as text, newline at the end.
@@ -60,9 +61,10 @@ def render(
         width: columns of the terminal.
         color: paint it; see `color_wanted`.
         all_differences: show each difference, and values in full.
+        cut: shorten names to the width; False where a program reads, which cuts for itself.
         encoding: of the stream it goes to, stdout's unless said; what it cannot hold (→, ✓, a
             name) is written in ASCII.
     """
-    style = Style(color=color, width=width, all_differences=all_differences)
+    style = Style(color=color, width=width, all_differences=all_differences, cut=cut)
     text = "\n".join(_RENDER[type(report)](report, style)) + "\n"
     return fit_encoding(text, encoding or getattr(sys.stdout, "encoding", None) or "utf-8")

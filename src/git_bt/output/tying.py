@@ -38,7 +38,7 @@ def _commit(found: TiedCommit, style: Style) -> list[str]:
     told = [each for each in found.strategies if each.state != "unchanged"]
     if not told:
         return []
-    subject = words.clip(words.plain(found.subject), max(20, style.width - 14))
+    subject = style.fit(words.plain(found.subject), max(20, style.width - 14))
     lines = [f"{style.bold(words.short(found.commit))}  {subject}"]
     for each in told:
         lines += _tied(each, style)

@@ -7,8 +7,8 @@ two at once, `outcome` how an end is called and that what it wrote is canonical.
 is the right one is `compare`. A child process is no sandbox.
 """
 
-from git_bt.runner.children import Child, Twin, run_twin, start
+from git_bt.runner.children import Child, Twin, start
 from git_bt.runner.job import TIMEOUT_S, Job
 from git_bt.runner.outcome import file_to_add
 
-__all__ = ["TIMEOUT_S", "Child", "Job", "Twin", "file_to_add", "run_twin", "start"]
+__all__ = ["TIMEOUT_S", "Child", "Job", "Twin", "file_to_add", "start"]

@@ -305,9 +305,3 @@ class _Aside:
         if self._ended is None:
             raise self._error or RuntimeError("not run")
         return self._ended
-
-
-def run_twin(interpreter: Interpreter, adapter: Adapter, job: Job) -> tuple[Outcome, Outcome]:
-    """Run a job twice at once, the second time varied; see `Child.run`."""
-    with Twin(interpreter, adapter) as twin:
-        return twin.run(job)
