@@ -5,46 +5,25 @@ is a bundle of its own, and what did not is no failure of the baseline.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from git_bt.bundle import build_bundle
 from git_bt.canonical import inputs_id, tape_sha256
 from git_bt.commands.candidates import Candidate, Candidates
-from git_bt.commands.locate import Found
+from git_bt.commands.judging import Ran
 from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import ExitCode
 from git_bt.model import (
     Bundle,
     Environment,
-    Outcome,
     Output,
     Snapshot,
     Strategy,
-    Tolerances,
     Validation,
     Verdict,
 )
 from git_bt.runner import Job
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """A run that was judged; `strategy` is None of a bundle that ran its own code."""
-
-    found: Found
-    strategy: Strategy | None
-    job: Job
-    outcome: Outcome
-    tolerances: Tolerances
-    runs: int
-
-    @property
-    def name(self) -> str:
-        """The name of what ran."""
-        if self.strategy is not None:
-            return self.strategy.name
-        return self.found.strategy or self.found.bundle.manifest.entry_point
 
 
 def inputs_of_job(job: Job, engine: str, strategy: Strategy) -> str:

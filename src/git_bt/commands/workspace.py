@@ -26,15 +26,19 @@ if TYPE_CHECKING:
 Step = Callable[[str], None]
 """Says what is being done, to somebody who waits."""
 
+View = Callable[[Repo, Objects], "Files"]
+"""Gives the files that a command works on: those of the index, or of a commit."""
+
 
 @dataclass(frozen=True)
 class Workspace:
-    """The surroundings of one command."""
+    """The surroundings of one command; `view` gives other files than the work tree's."""
 
     cwd: Path
     scratch: Path
     repo: Repo | None
     objects: Objects | None
+    view: View | None = None
 
     @cached_property
     def store(self) -> "Store | None":
@@ -69,9 +73,14 @@ class Workspace:
 
     @cached_property
     def files(self) -> "Files":
-        """The work tree as a view, or the current folder where there is none; listed once."""
+        """The work tree as a view, or the current folder where there is none; listed once.
+
+        Where the workspace was opened with a view, it is that.
+        """
         from git_bt.files import folder_files, work_tree_files
 
+        if self.view is not None and self.repo is not None and self.objects is not None:
+            return self.view(self.repo, self.objects)
         if self.repo is None or self.objects is None or self.repo.top is None:
             return folder_files(self.cwd)
         return work_tree_files(self.repo, self.objects)
@@ -116,13 +125,14 @@ class Workspace:
 
 @contextmanager
 def open_workspace(
-    cwd: Path | None = None, *, needs_repository: bool = True
+    cwd: Path | None = None, *, needs_repository: bool = True, view: View | None = None
 ) -> Iterator[Workspace]:
     """Open the surroundings of a command, and close them.
 
     Args:
         cwd: where the command works; None is the current directory.
         needs_repository: False: go on without one.
+        view: gives the files to work on; None is the work tree's.
 
     Raises:
         CannotWork: no repository where one is needed.
@@ -136,7 +146,7 @@ def open_workspace(
             yield Workspace(here, Path(scratch), None, None)
             return
         with Objects(repo) as objects:
-            yield Workspace(here, Path(scratch), repo, objects)
+            yield Workspace(here, Path(scratch), repo, objects, view)
 
 
 def _repository(cwd: Path | None, *, needs_repository: bool) -> Repo | None:
