@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "git_bt"
-BASE = {"errors", "model", "canonical", "records", "paths"}
+BASE = {"errors", "model", "canonical", "fields", "records", "paths"}
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "model": {"errors"},
@@ -15,7 +15,11 @@ ROOMS: dict[str, set[str]] = {
     "sharing": {"errors", "model", "reports"},
     "canonical": {"errors", "model"},
     "paths": {"errors"},
-    "records": {"errors", "model", "canonical"},
+    "fields": {"errors"},
+    "records": {"errors", "model", "canonical", "fields"},
+    "sweep_records": {"errors", "model", "canonical", "fields"},
+    "spool": BASE | {"sweep_records"},
+    "spool_reading": BASE | {"sweep_records", "spool"},
     "git_process": {"errors"},
     "repo": {"errors", "model", "git_process"},
     "objects": {"errors", "model", "git_process", "repo"},
@@ -51,6 +55,7 @@ ROOMS: dict[str, set[str]] = {
         "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store", "ledger",
         "sync", "fsck", "reports", "looking", "sharing", "engines", "policy", "commands",
     },
+    "recorder": BASE | {"sweep_records", "spool", "engines"},
     "output": {"errors", "model", "reports", "looking", "sharing", "output"},
     "cli": {"errors", "model", "reports", "looking", "commands", "output", "cli"},
 }  # fmt: skip

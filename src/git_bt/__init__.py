@@ -1,5 +1,22 @@
 """Version control for backtests.
 
-`git bt` is the interface; this package holds what is behind it. Nothing is imported here, so that
-`import git_bt` costs nothing.
+`git bt` is the interface; this package holds what is behind it, and what a strategy's own code may
+call: `recording`. Nothing is imported before it is asked for, so that `import git_bt` costs
+nothing.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from git_bt.recorder import recording
+
+__all__ = ["recording"]
+_LIES_IN = {"recording": "git_bt.recorder"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LIES_IN:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LIES_IN[name]), name)

@@ -4,13 +4,20 @@ The grammar of each is a page in docs/reference/formats/. Readers are strict abo
 and refuse a newer version by name; the encoding is `canonical.py`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 from git_bt.canonical import decode_json, encode_json, inputs_id, sha256, tape_sha256
 from git_bt.errors import Corrupt
+from git_bt.fields import (
+    VERSION,
+    as_object,
+    check_version,
+    find_text,
+    get_digest,
+    get_field,
+)
 from git_bt.model import (
     EXECUTABLE,
     REGULAR,
@@ -27,11 +34,7 @@ from git_bt.model import (
     Verdict,
 )
 
-VERSION = 1
-DIGEST = re.compile(r"[0-9a-f]{64}")
 T = TypeVar("T")
-
-_WORDS: Mapping[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
 
 
 # -- manifest -------------------------------------------------------------------------------------
@@ -61,14 +64,14 @@ def decode_manifest(data: bytes, what: str = "manifest.json") -> Manifest:
         Corrupt: not canonical, a field missing or of the wrong type, a newer version, or an
             inputs id that does not follow from the rest.
     """
-    value = _object(decode_json(data, what), what)
-    _check_version(value, what)
+    value = as_object(decode_json(data, what), what)
+    check_version(value, what)
     manifest = Manifest(
         engine=_engine(value, what),
-        inputs=_digest(value, "inputs", what),
-        entry_point=_get(value, "entry_point", str, what),
-        config=_get(value, "config", dict, what),
-        members=_members(_get(value, "members", dict, what), what),
+        inputs=get_digest(value, "inputs", what),
+        entry_point=get_field(value, "entry_point", str, what),
+        config=get_field(value, "config", dict, what),
+        members=_members(get_field(value, "members", dict, what), what),
         command=_argv(value, "command", what),
         build=_argv(value, "build", what),
     )
@@ -128,12 +131,12 @@ def decode_snapshot(data: bytes, what: str = "snapshot.json") -> Snapshot:
     Raises:
         Corrupt: not canonical, a field missing or of the wrong type, or a newer version.
     """
-    value = _object(decode_json(data, what), what)
-    _check_version(value, what)
+    value = as_object(decode_json(data, what), what)
+    check_version(value, what)
     snapshot = Snapshot(
-        entry_point=_get(value, "entry_point", str, what),
-        method=_get(value, "method", str, what),
-        files=_members(_get(value, "files", dict, what), what),
+        entry_point=get_field(value, "entry_point", str, what),
+        method=get_field(value, "method", str, what),
+        files=_members(get_field(value, "files", dict, what), what),
     )
     if encode_snapshot(snapshot) != data:
         raise Corrupt(f"{what}: not in canonical form")
@@ -163,28 +166,28 @@ def decode_run(data: bytes, what: str = "run record") -> RunRecord:
     Raises:
         Corrupt: a field missing or of the wrong type, or a newer version.
     """
-    value = _object(decode_json(data, what), what)
-    _check_version(value, what)
-    compare: dict[str, Any] = _get(value, "compare", dict, what)
+    value = as_object(decode_json(data, what), what)
+    check_version(value, what)
+    compare: dict[str, Any] = get_field(value, "compare", dict, what)
     return RunRecord(
-        bundle=_digest(value, "bundle", what),
-        inputs=_digest(value, "inputs", what),
-        environment=_digest(value, "environment", what),
-        strategy=_get(value, "strategy", str, what),
+        bundle=get_digest(value, "bundle", what),
+        inputs=get_digest(value, "inputs", what),
+        environment=get_digest(value, "environment", what),
+        strategy=get_field(value, "strategy", str, what),
         verdict=_verdict(value, what),
-        kind=_get(value, "kind", str, what),
-        when_ns=_get(value, "when_ns", int, what),
-        elapsed_ms=_get(value, "elapsed_ms", int, what),
-        runs=_get(value, "runs", int, what),
-        isolation=_get(value, "isolation", str, what),
+        kind=get_field(value, "kind", str, what),
+        when_ns=get_field(value, "when_ns", int, what),
+        elapsed_ms=get_field(value, "elapsed_ms", int, what),
+        runs=get_field(value, "runs", int, what),
+        isolation=get_field(value, "isolation", str, what),
         engine=_engine(value, what),
-        python=_get(value, "python", str, what),
-        platform=_get(value, "platform", str, what),
+        python=get_field(value, "python", str, what),
+        platform=get_field(value, "platform", str, what),
         packages=_versions(value, "packages", what),
-        author=_get(value, "author", str, what),
+        author=get_field(value, "author", str, what),
         compare={k: _tolerance(t, what) for k, t in compare.items()},
-        reason=_optional(value, "reason", what),
-        replaces=_optional(value, "replaces", what),
+        reason=find_text(value, "reason", what),
+        replaces=find_text(value, "replaces", what),
     )
 
 
@@ -220,18 +223,18 @@ def _note_line(raw: bytes) -> NoteLine | None:
     if not 0 < len(raw) < MAX_NOTE_LINE:
         return None
     try:
-        value = _object(decode_json(raw, "note"), "note")
-        if _get(value, "v", int, "note") != VERSION:
+        value = as_object(decode_json(raw, "note"), "note")
+        if get_field(value, "v", int, "note") != VERSION:
             return None
         return NoteLine(
-            strategy=_get(value, "strategy", str, "note"),
-            inputs=_digest(value, "inputs", "note"),
-            bundle=_digest(value, "bundle", "note"),
-            run=_digest(value, "run", "note"),
+            strategy=get_field(value, "strategy", str, "note"),
+            inputs=get_digest(value, "inputs", "note"),
+            bundle=get_digest(value, "bundle", "note"),
+            run=get_digest(value, "run", "note"),
             verdict=_verdict(value, "note"),
-            kind=_get(value, "kind", str, "note"),
-            replaces=_optional(value, "replaces", "note"),
-            origin=_optional(value, "origin", "note"),
+            kind=get_field(value, "kind", str, "note"),
+            replaces=find_text(value, "replaces", "note"),
+            origin=find_text(value, "origin", "note"),
         )
     except Corrupt:
         return None
@@ -240,32 +243,8 @@ def _note_line(raw: bytes) -> NoteLine | None:
 # -- fields ---------------------------------------------------------------------------------------
 
 
-def _object(value: Any, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Corrupt(f"{what}: must be an object, is {type(value).__name__}")
-    return value
-
-
-def _get(value: Mapping[str, Any], key: str, kind: type[T], what: str) -> T:
-    found = value.get(key)
-    if type(found) is not kind:  # bool is an int to isinstance, and no number to us
-        raise Corrupt(f"{what}: {key!r} must be {_WORDS[kind]}")
-    return found
-
-
-def _optional(value: Mapping[str, Any], key: str, what: str) -> str | None:
-    return None if key not in value else _get(value, key, str, what)
-
-
-def _digest(value: Mapping[str, Any], key: str, what: str) -> str:
-    found = _get(value, key, str, what)
-    if not DIGEST.fullmatch(found):
-        raise Corrupt(f"{what}: {key!r} must be a sha256 in lower-case hex")
-    return found
-
-
 def _verdict(value: Mapping[str, Any], what: str) -> Verdict:
-    word = _get(value, "verdict", str, what)
+    word = get_field(value, "verdict", str, what)
     try:
         return Verdict(word)
     except ValueError as e:
@@ -273,42 +252,33 @@ def _verdict(value: Mapping[str, Any], what: str) -> Verdict:
 
 
 def _engine(value: Mapping[str, Any], what: str) -> EngineVersion:
-    engine: dict[str, Any] = _get(value, "engine", dict, what)
+    engine: dict[str, Any] = get_field(value, "engine", dict, what)
     return EngineVersion(
-        name=_get(engine, "name", str, what), version=_get(engine, "version", str, what)
+        name=get_field(engine, "name", str, what), version=get_field(engine, "version", str, what)
     )
 
 
 def _argv(value: Mapping[str, Any], key: str, what: str) -> tuple[str, ...] | None:
     if key not in value:
         return None
-    argv: list[Any] = _get(value, key, list, what)
+    argv: list[Any] = get_field(value, key, list, what)
     if not argv or not all(isinstance(word, str) for word in argv):
         raise Corrupt(f"{what}: {key!r} must be a list of strings")
     return tuple(argv)
 
 
 def _tolerance(value: Any, what: str) -> Tolerance:
-    found = {k: v for k, v in _object(value, what).items() if k in ("rtol", "atol")}
+    found = {k: v for k, v in as_object(value, what).items() if k in ("rtol", "atol")}
     if any(type(v) not in (int, float) or v < 0 for v in found.values()):
         raise Corrupt(f"{what}: a tolerance must be numbers of 0 or more, is {found}")
     return Tolerance(**found)
 
 
 def _versions(value: Mapping[str, Any], key: str, what: str) -> dict[str, str]:
-    found: dict[str, Any] = _get(value, key, dict, what)
+    found: dict[str, Any] = get_field(value, key, dict, what)
     if not all(isinstance(version, str) for version in found.values()):
         raise Corrupt(f"{what}: {key!r} must map names to versions")
     return found
-
-
-def _check_version(value: Mapping[str, Any], what: str) -> None:
-    version = _get(value, "version", int, what)
-    if version != VERSION:
-        raise Corrupt(
-            f"{what}: version {version} is not known to this git-bt, which reads {VERSION}",
-            hint="upgrade git-bt: pip install -U git-bt",
-        )
 
 
 def _members_value(members: Members) -> dict[str, Any]:
@@ -321,12 +291,12 @@ def _members_value(members: Members) -> dict[str, Any]:
 def _members(value: Mapping[str, Any], what: str) -> dict[str, Member]:
     members = {}
     for path, found in value.items():
-        entry = _object(found, what)
+        entry = as_object(found, what)
         mode = entry.get("mode", REGULAR)
         if mode not in (REGULAR, EXECUTABLE):
             raise Corrupt(f"{what}: mode {mode!r} of {path!r}")
-        size = _get(entry, "size", int, what)
+        size = get_field(entry, "size", int, what)
         if size < 0:
             raise Corrupt(f"{what}: size {size} of {path!r}")
-        members[path] = Member(sha256=_digest(entry, "sha256", what), size=size, mode=mode)
+        members[path] = Member(sha256=get_digest(entry, "sha256", what), size=size, mode=mode)
     return members

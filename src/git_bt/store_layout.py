@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from git_bt.canonical import sha256
 from git_bt.errors import BtError, Corrupt, Usage
+from git_bt.fields import DIGEST
 from git_bt.model import (
     Bundle,
     Captured,
@@ -27,7 +28,6 @@ from git_bt.model import (
 )
 from git_bt.paths import check_paths
 from git_bt.records import (
-    DIGEST,
     decode_manifest,
     decode_run,
     decode_snapshot,

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from git_bt.errors import Corrupt, Usage
+from git_bt.fields import DIGEST
 from git_bt.model import REGULAR, Bundle, Captured, Members, Oid, RunRecord, Source
 from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
 from git_bt.publish import read_refs
-from git_bt.records import DIGEST
 from git_bt.repo import Repo
 from git_bt.store_layout import (
     MANIFEST,

@@ -9,9 +9,9 @@ from typing import Any
 
 from git_bt.canonical import decode_json, encode_json, tape_sha256
 from git_bt.errors import Corrupt
+from git_bt.fields import DIGEST
 from git_bt.files import Files
 from git_bt.model import Member, Members
-from git_bt.records import DIGEST
 
 SUFFIX = ".tape"
 VERSION = 1

@@ -9,8 +9,8 @@ from typing import Any
 
 from git_bt.canonical import encode_json, normalise
 from git_bt.errors import Corrupt
+from git_bt.fields import DIGEST
 from git_bt.paths import check_path
-from git_bt.records import DIGEST
 
 VERSION = 1
 MANIFEST = "manifest.json"

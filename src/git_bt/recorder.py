@@ -1,0 +1,278 @@
+"""`with git_bt.recording("name", params={…}) as run: …; run.log(metrics)`, for any code.
+
+A run leaves one line in the spool (`spool.py`), with the code that ran, once. Nothing here may fail
+or hold up the user's run: what cannot be recorded is one warning through `logging`, and the run
+goes on. There is no stack of runs: each `with` stands for itself, so that threads, coroutines,
+generators and one run inside another need no care.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Any
+from uuid import UUID
+
+from git_bt.canonical import MAX_DIGITS, sha256
+from git_bt.engines.loaded import environment
+from git_bt.errors import BtError
+from git_bt.model import EXECUTABLE, REGULAR, Captured, Data, Member, Snapshot
+from git_bt.paths import check_paths
+from git_bt.records import snapshot_id
+from git_bt.spool import VARIABLE, Spool, find_spool
+from git_bt.sweep_records import Scalar, Surroundings, Sweep
+
+log = logging.getLogger("git_bt")
+
+MAX_TEXT = 4096
+_ROOT_MARKS = (".git", "pyproject.toml", "setup.py")
+
+
+class Run:
+    """One run that is being recorded.
+
+    Args:
+        params: what it is given.
+    """
+
+    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+        self.params = scalars(params or {}, "parameter")
+        self.metrics: dict[str, Scalar] = {}
+        self.is_over = False
+
+    def log(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Add metrics; of a name that comes again the last value counts.
+
+        Args:
+            metrics: name to value; a mapping, or anything that has `items()` as pandas' Series do.
+            more: further ones, by keyword.
+        """
+        if self.is_over:
+            warn("logged to a run that is over: not recorded")
+            return
+        try:
+            self.metrics |= scalars({} if metrics is None else metrics, "metric")
+            self.metrics |= scalars(more, "metric")
+        except Exception as e:  # noqa: BLE001  it may not be a mapping at all
+            warn(f"metrics of type {type(metrics).__name__} are not recorded: {_said(e)}")
+
+
+@contextmanager
+def recording(
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    engine: str | None = None,
+    tape: str | None = None,
+    code: Captured | None = None,
+) -> Iterator[Run]:
+    """Record what is inside as one run of a sweep.
+
+    An exception is recorded as a failed run, and goes on to the caller.
+
+    Args:
+        name: of the sweep; runs of one name and the same code are compared.
+        params: what this run is given: text, numbers, booleans, None, and what has a short text.
+        engine: name of the adapter that could run it again.
+        tape: path of its market data from the repository's top.
+        code: the files that run; None takes the program's own file.
+    """
+    run = _begin(params)
+    started_ns, clock_ns = time.time_ns(), time.perf_counter_ns()
+    error: BaseException | None = None
+    try:
+        yield run
+    except BaseException as e:
+        error = e
+        raise
+    finally:
+        elapsed_ns = time.perf_counter_ns() - clock_ns
+        run.is_over = True
+        failed = error is not None and not _is_good_end(error)
+        try:
+            _process().record(
+                Sweep(name=_plain(name), engine=engine, tape=tape),
+                code,
+                started_ns=started_ns,
+                elapsed_ns=elapsed_ns,
+                status="failed" if failed else "ok",
+                params=run.params,
+                metrics=run.metrics,
+                error=_said(error) if failed and error is not None else None,
+            )
+        except Exception as e:  # noqa: BLE001  recording never fails a run
+            warn(f"this run is not recorded: {_said(e)}")
+
+
+def _begin(params: Mapping[str, Any] | None) -> Run:
+    try:
+        _process()  # before the run: its code may be edited while it goes on
+        return Run(params)
+    except Exception as e:  # noqa: BLE001  recording never fails a run
+        warn(f"parameters are not recorded: {_said(e)}")
+        return Run()
+
+
+def _is_good_end(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+def _said(error: BaseException) -> str:
+    """Return an exception in one line."""
+    if isinstance(error, BtError):
+        return error.message
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  an exception of the user's that cannot say what it is
+        text = ""
+    return _plain(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+_warned: set[str] = set()
+
+
+def warn(message: str) -> None:
+    """Say something once a process."""
+    if message not in _warned:
+        _warned.add(message)
+        log.warning("git-bt: %s", message)
+
+
+# -- this process ---------------------------------------------------------------------------------
+
+
+class _Process:
+    """Where this process records, and what all its runs have in common."""
+
+    def __init__(self) -> None:
+        entry = _entry_file()
+        places = [entry.parent] if entry else []
+        with suppress(FileNotFoundError):
+            places.append(Path.cwd())
+        folder = find_spool(*places)
+        if folder is None:
+            where = places[0] if places else "a folder that has gone"
+            warn(
+                f"no git repository at {where}: runs are not recorded "
+                f"(git init, or set {VARIABLE} to a folder)"
+            )
+        self.spool = None if folder is None else Spool(folder)
+        self.code = None if entry is None or folder is None else _capture(entry)
+        self._surroundings: Surroundings | None = None
+
+    def record(self, sweep: Sweep, code: Captured | None, **run: Any) -> None:
+        """Append one run, outside a repository nothing."""
+        if self.spool is None:
+            return
+        if self._surroundings is None:  # only now has everything been imported
+            self._surroundings = Surroundings(**environment(set()))
+        code = code or self.code
+        if code is not None:
+            sweep = replace(sweep, snapshot=snapshot_id(code.snapshot))
+        self.spool.record(sweep, code=code, surroundings=self._surroundings, **run)
+
+
+@lru_cache(maxsize=1)
+def _process() -> _Process:
+    return _Process()
+
+
+def _entry_file() -> Path | None:
+    """Return the program's own file, None in an interactive session."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    path = Path(file).absolute() if isinstance(file, str) else None
+    return path if path is not None and path.is_file() else None
+
+
+def _capture(entry: Path) -> Captured | None:
+    """Return the program's own file as a snapshot, by its path from the project root."""
+    marked = (p for p in entry.parents if any((p / mark).exists() for mark in _ROOT_MARKS))
+    name = entry.relative_to(next(marked, entry.parent)).as_posix()
+    try:
+        check_paths([name])
+        data = entry.read_bytes()
+        mode = EXECUTABLE if os.access(entry, os.X_OK) else REGULAR
+    except (BtError, OSError) as e:
+        warn(f"the code is not captured: {_said(e)}")
+        return None
+    files = {name: Member(sha256=sha256(data), size=len(data), mode=mode)}
+    snapshot = Snapshot(entry_point=name, method="entry_point", files=files)
+    return Captured(snapshot=snapshot, content={name: Data(data)})
+
+
+# -- values ---------------------------------------------------------------------------------------
+
+
+def scalars(values: Mapping[str, Any], noun: str) -> dict[str, Scalar]:
+    """Return names and values as they are stored; what cannot be is left out, and said once.
+
+    Args:
+        values: a mapping, or anything that has `items()`.
+        noun: how a warning calls one of them.
+    """
+    found: dict[str, Scalar] = {}
+    for key, value in values.items():
+        name = re.sub(r"[\0-\x1f]", lambda c: repr(c[0])[1:-1], _plain(str(key)))
+        try:
+            found[name] = scalar(value)
+        except Exception as e:  # noqa: BLE001  the user's objects raise what they like
+            warn(f"{noun} {name} is not recorded: {_said(e)}")
+    return found
+
+
+def scalar(value: Any) -> Scalar:
+    """Return a value as it is stored.
+
+    Text, numbers, booleans and None stay; numpy's scalars become Python's, NaN and infinities
+    included. Decimals become floats. Dates, paths, functions, and short lists and mappings become
+    text. Anything else raises.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Enum):
+        return scalar(value.value)
+    if isinstance(value, int):
+        return int(value) if abs(value) < 10**MAX_DIGITS else _short(str(value))
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, str):
+        return _short(value)
+    if getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None)):
+        return scalar(value.item())  # numpy's scalars, whatever array library they come from
+    return _text(value)
+
+
+def _text(value: Any) -> Scalar:
+    if isinstance(value, Decimal):
+        return float(value)
+    if callable(getattr(value, "isoformat", None)):
+        return _short(str(value.isoformat()))
+    if isinstance(value, timedelta | PurePath | UUID | Fraction):
+        return _short(str(value))
+    if isinstance(value, list | tuple | dict | set | frozenset):
+        items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        return _short(json.dumps(items, default=repr, ensure_ascii=False))
+    if isinstance(value, type) or callable(value):
+        return _short(getattr(value, "__qualname__", type(value).__qualname__))
+    raise TypeError(f"a {type(value).__name__} is no single value")
+
+
+def _short(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"it is longer than {MAX_TEXT} characters")
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()  # a surrogate is no Unicode

@@ -1,0 +1,366 @@
+"""Sweeps and their runs, as stored bytes and back: one JSON object a sweep, one CSV row a run.
+
+A run has two forms with the same content. In the spool it is a line of canonical JSON, whose
+sha256 is the run's id; in the store it is a row of a chunk, a CSV that pandas opens as it is.
+Nothing that follows from the rest is stored: neither ids nor ranks. Grammar: docs/reference/
+formats/sweep.md. How lines get into the spool is `spool.py`.
+"""
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from git_bt.canonical import decode_json, encode_json, sha256
+from git_bt.errors import Corrupt
+from git_bt.fields import VERSION, as_object, check_version, find_text, get_digest, get_field
+
+Scalar = str | int | float | bool | None
+"""A parameter or a metric; floats may be NaN or infinite."""
+Scalars = Mapping[str, Scalar]
+
+STATUSES = ("ok", "failed")
+_WRITER = re.compile(r"[0-9a-f]{16}")
+_FIXED = (
+    "started_ns", "elapsed_ns", "writer", "seq", "status", "error", "environment", "bundle",
+)  # fmt: skip
+_WHOLE = ("started_ns", "elapsed_ns", "seq")
+_GROUPS = ("params", "metrics")
+_WORDS: Mapping[str, Scalar] = {
+    "null": None, "true": True, "false": False, "nan": math.nan, "inf": math.inf, "-inf": -math.inf,
+}  # fmt: skip
+_BEYOND = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What runs of a sweep have in common; its canonical bytes give the sweep's id.
+
+    `snapshot` is the id of the code that ran, None where none could be captured. `engine` is the
+    adapter's name and `tape` a path from the repository's top, where they are known.
+    """
+
+    name: str
+    snapshot: str | None = None
+    engine: str | None = None
+    tape: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the runs of a process ran on; `packages` are the distributions it had loaded."""
+
+    python: str
+    platform: str
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRun:
+    """One run of a sweep.
+
+    `writer` and `seq` make it unlike any other: 16 random digits a spool file, and a count in it.
+    `environment` is the id of its surroundings, `bundle` of the bundle that it was packed as.
+    """
+
+    sweep: str
+    writer: str
+    seq: int
+    started_ns: int
+    elapsed_ns: int
+    status: str  # ok | failed
+    params: Scalars = field(default_factory=dict)
+    metrics: Scalars = field(default_factory=dict)
+    error: str | None = None
+    environment: str | None = None
+    bundle: str | None = None
+
+
+# -- sweep and surroundings -----------------------------------------------------------------------
+
+
+def encode_sweep(sweep: Sweep) -> bytes:
+    """Encode a sweep; the sha256 of these bytes is its id."""
+    value = {
+        "version": VERSION,
+        "name": sweep.name,
+        "snapshot": sweep.snapshot,
+        "engine": sweep.engine,
+        "tape": sweep.tape,
+    }
+    return encode_json({key: item for key, item in value.items() if item is not None})
+
+
+def decode_sweep(data: bytes, what: str = "sweep.json") -> Sweep:
+    """Decode a sweep; raises Corrupt: not canonical, a wrong field, or a newer version."""
+    value = as_object(decode_json(data, what), what)
+    check_version(value, what)
+    sweep = Sweep(
+        name=get_field(value, "name", str, what),
+        snapshot=get_digest(value, "snapshot", what) if "snapshot" in value else None,
+        engine=find_text(value, "engine", what),
+        tape=find_text(value, "tape", what),
+    )
+    if encode_sweep(sweep) != data:
+        raise Corrupt(f"{what}: not in canonical form")
+    return sweep
+
+
+def sweep_id(sweep: Sweep) -> str:
+    """Return the id of a sweep: the sha256 of its canonical bytes."""
+    return sha256(encode_sweep(sweep))
+
+
+def encode_surroundings(found: Surroundings) -> bytes:
+    """Encode surroundings; the sha256 of these bytes is their id."""
+    return encode_json(
+        {
+            "version": VERSION,
+            "python": found.python,
+            "platform": found.platform,
+            "packages": dict(found.packages),
+        }
+    )
+
+
+def decode_surroundings(data: bytes, what: str = "environment") -> Surroundings:
+    """Decode surroundings; raises Corrupt as `decode_sweep`."""
+    value = as_object(decode_json(data, what), what)
+    check_version(value, what)
+    packages: dict[str, Any] = get_field(value, "packages", dict, what)
+    if not all(isinstance(version, str) for version in packages.values()):
+        raise Corrupt(f"{what}: 'packages' must map names to versions")
+    found = Surroundings(
+        python=get_field(value, "python", str, what),
+        platform=get_field(value, "platform", str, what),
+        packages=packages,
+    )
+    if encode_surroundings(found) != data:
+        raise Corrupt(f"{what}: not in canonical form")
+    return found
+
+
+# -- a run in the spool ---------------------------------------------------------------------------
+
+
+def encode_sweep_run(run: SweepRun) -> bytes:
+    """Encode a run as the spool holds it; the sha256 of these bytes is its id."""
+    value: dict[str, Any] = {
+        "version": VERSION,
+        "sweep": run.sweep,
+        "writer": run.writer,
+        "seq": run.seq,
+        "started_ns": run.started_ns,
+        "elapsed_ns": run.elapsed_ns,
+        "status": run.status,
+        "params": {key: _boxed(item) for key, item in run.params.items()},
+        "metrics": {key: _boxed(item) for key, item in run.metrics.items()},
+    }
+    if run.error is not None:
+        value["error"] = run.error
+    if run.environment is not None:
+        value["environment"] = run.environment
+    if run.bundle is not None:
+        value["bundle"] = run.bundle
+    return encode_json(value)
+
+
+def decode_sweep_run(data: bytes, what: str = "run") -> SweepRun:
+    """Decode a run of the spool; raises Corrupt as `decode_sweep`."""
+    value = as_object(decode_json(data, what), what)
+    check_version(value, what)
+    run = SweepRun(
+        sweep=get_digest(value, "sweep", what),
+        writer=get_field(value, "writer", str, what),
+        seq=get_field(value, "seq", int, what),
+        started_ns=get_field(value, "started_ns", int, what),
+        elapsed_ns=get_field(value, "elapsed_ns", int, what),
+        status=get_field(value, "status", str, what),
+        params=_unboxed(value, "params", what),
+        metrics=_unboxed(value, "metrics", what),
+        error=find_text(value, "error", what),
+        environment=find_text(value, "environment", what),
+        bundle=find_text(value, "bundle", what),
+    )
+    check_run(run, what)
+    if encode_sweep_run(run) != data:
+        raise Corrupt(f"{what}: not in canonical form")
+    return run
+
+
+def sweep_run_id(run: SweepRun) -> str:
+    """Return the id of a run of a sweep: the sha256 of its bytes in the spool."""
+    return sha256(encode_sweep_run(run))
+
+
+def check_run(run: SweepRun, what: str) -> None:
+    """Refuse a run that none of ours could be; raises Corrupt."""
+    if run.status not in STATUSES:
+        raise Corrupt(f"{what}: unknown status {run.status!r:.40}")
+    if not _WRITER.fullmatch(run.writer) or min(run.seq, run.started_ns, run.elapsed_ns) < 0:
+        raise Corrupt(f"{what}: its writer is not 16 digits of hex, or a number is negative")
+    found = {"environment": run.environment, "bundle": run.bundle}
+    for key in [key for key, item in found.items() if item is not None]:
+        get_digest(found, key, what)
+
+
+def _boxed(value: Scalar) -> Any:
+    """JSON has no NaN and no infinity: they stand in an object, which nothing else does."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    return value
+
+
+def _unboxed(value: Mapping[str, Any], key: str, what: str) -> dict[str, Scalar]:
+    found: dict[str, Any] = get_field(value, key, dict, what)
+    return {name: _unbox(item, f"{what}: {key}.{name}") for name, item in found.items()}
+
+
+def _unbox(item: Any, what: str) -> Scalar:
+    if isinstance(item, dict):
+        word = item.get("float")
+        if len(item) == 1 and word in _BEYOND:
+            return _BEYOND[word]
+        raise Corrupt(f"{what} must be text, a number, true, false or null")
+    if isinstance(item, list):
+        raise Corrupt(f"{what} must be text, a number, true, false or null")
+    scalar: Scalar = item
+    return scalar
+
+
+# -- runs in the store ----------------------------------------------------------------------------
+
+
+def encode_chunk(runs: Iterable[SweepRun]) -> bytes:
+    """Encode runs of one sweep as canonical CSV: rows in the order of start, writer and count.
+
+    Raises:
+        Corrupt: a name or a text that a table cannot hold.
+    """
+    ordered = sorted(runs, key=lambda run: (run.started_ns, run.writer, run.seq))
+    names = [
+        (group, key)
+        for group in _GROUPS
+        for key in sorted({key for run in ordered for key in getattr(run, group)})
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_FIXED, *(_header(group, key) for group, key in names)])
+    for run in ordered:
+        fixed = [_fixed(run, column) for column in _FIXED]
+        more = [_at(getattr(run, group), key) for group, key in names]
+        writer.writerow([*fixed, *more])
+    try:
+        return text.getvalue().encode()
+    except UnicodeEncodeError as e:
+        raise Corrupt("a sweep cannot hold half of a surrogate pair") from e
+
+
+def decode_chunk(data: bytes, sweep: str, what: str = "chunk") -> list[SweepRun]:
+    """Decode the canonical CSV of some runs.
+
+    Args:
+        data: the bytes.
+        sweep: the id of the sweep whose runs they are.
+        what: how messages name the bytes.
+
+    Raises:
+        Corrupt: other columns, a field that does not parse, or bytes that the encoder would not
+            have written.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as e:
+        raise Corrupt(f"{what}: {e}") from e
+    if not lines or tuple(lines[0][: len(_FIXED)]) != _FIXED:
+        raise Corrupt(f"{what}: line 1: the columns must begin with {','.join(_FIXED)}")
+    names = [_name(cell, what) for cell in lines[0][len(_FIXED) :]]
+    runs = [
+        _row(sweep, names, cells, f"{what}: line {number}")
+        for number, cells in enumerate(lines[1:], start=2)
+    ]
+    if encode_chunk(runs) != data:
+        raise Corrupt(f"{what}: not in canonical form")
+    return runs
+
+
+def _header(group: str, key: str) -> str:
+    if any(ord(letter) < ord(" ") for letter in key):
+        raise Corrupt(f"{group} {key!r:.60}: a name cannot hold control characters")
+    return f"{group}.{key}"
+
+
+def _name(cell: str, what: str) -> tuple[str, str]:
+    group, dot, key = cell.partition(".")
+    if not dot or group not in _GROUPS:
+        raise Corrupt(f"{what}: line 1: {cell!r:.60} is neither a parameter nor a metric")
+    return group, key
+
+
+def _fixed(run: SweepRun, column: str) -> str:
+    value = getattr(run, column)
+    return "" if value is None else cell_of(value) if column == "error" else str(value)
+
+
+def _at(values: Scalars, key: str) -> str:
+    return cell_of(values[key]) if key in values else ""
+
+
+def _row(sweep: str, names: Sequence[tuple[str, str]], cells: Sequence[str], what: str) -> SweepRun:
+    if len(cells) != len(_FIXED) + len(names):
+        raise Corrupt(f"{what}: {len(cells)} fields, not {len(_FIXED) + len(names)}")
+    known = dict(zip(_FIXED, cells, strict=False))
+    groups: dict[str, dict[str, Scalar]] = {group: {} for group in _GROUPS}
+    for (group, key), cell in zip(names, cells[len(_FIXED) :], strict=True):
+        if cell:
+            groups[group][key] = scalar_of(cell, f"{what}: {group}.{key}")
+    try:
+        whole = {column: int(known[column]) for column in _WHOLE}
+    except ValueError as e:
+        raise Corrupt(f"{what}: {e}") from e
+    run = SweepRun(
+        sweep=sweep,
+        **whole,
+        writer=known["writer"],
+        status=known["status"],
+        error=_text(known["error"], f"{what}: error"),
+        environment=known["environment"] or None,
+        bundle=known["bundle"] or None,
+        params=groups["params"],
+        metrics=groups["metrics"],
+    )
+    check_run(run, what)
+    return run
+
+
+def _text(cell: str, what: str) -> str | None:
+    value = scalar_of(cell, what) if cell else None
+    if cell and not isinstance(value, str):
+        raise Corrupt(f"{what} is {cell!r:.60}, no text")
+    return value if isinstance(value, str) else None
+
+
+# -- one cell -------------------------------------------------------------------------------------
+
+
+def cell_of(value: Scalar) -> str:
+    """Return a value as a cell: JSON, but a text that cannot be taken for anything else is bare."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, str):
+        bare = value[:1].isalpha() and value not in _WORDS and not re.search(r"[\0-\x1f]", value)
+        return value if bare else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def scalar_of(cell: str, what: str) -> Scalar:
+    """Return the value that a cell holds; raises Corrupt."""
+    if cell in _WORDS:
+        return _WORDS[cell]
+    if cell[:1].isalpha():
+        return cell
+    return _unbox(decode_json(cell.encode(errors="surrogatepass"), what), what)
