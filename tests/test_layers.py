@@ -1,6 +1,7 @@
 """The rooms of design §8: who may import whom. The order of ROOMS is the order of the arrows."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,11 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            is_beside = path.with_name(f"{node.module}.py").is_file()
+            allowed = room(path) == "engines" and is_beside
+            assert allowed, f"{path}:{node.lineno}: relative import"
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: relative import"
             names.add(node.module or "")
             if node.module == "git_bt":
                 names |= {f"git_bt.{alias.name}" for alias in node.names}
@@ -92,6 +96,18 @@ def test_imports_point_up_the_list(path: Path) -> None:
     used = {n.split(".")[1] for n in imported(path) if n.startswith("git_bt.")}
 
     assert used <= ROOMS[room(path)]
+
+
+@pytest.mark.parametrize("path", sorted((SRC / "engines").glob("*.py")), ids=lambda p: p.stem)
+def test_the_childs_side_is_python_3_9_and_imports_nothing_early(path: Path) -> None:
+    """It runs where git-bt is not, in an older Python, and the parent has no engine."""
+    tree = ast.parse(path.read_bytes(), feature_version=(3, 9))
+    tops = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    early = {a.name for n in tops if isinstance(n, ast.Import) for a in n.names}
+    early |= {n.module or "" for n in tops if isinstance(n, ast.ImportFrom) and not n.level}
+
+    assert {name.split(".")[0] for name in early} <= sys.stdlib_module_names
+    assert not any(name.startswith("git_bt.") for name in imported(path))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))

@@ -1,6 +1,5 @@
 """The flox adapter against the real engine: FLOX's semantics, and what it leaves unsaid."""
 
-import ast
 import dataclasses
 import json
 import shutil
@@ -587,11 +586,3 @@ def test_chunks_do_not_show(walk: Path, tmp_path: Path, monkeypatch: pytest.Monk
     lrvx.set_log_callback(None)
 
     assert results[0] == results[1] == results[2]
-
-
-@pytest.mark.parametrize("name", ["child.py", "loaded.py", "flox.py"])
-def test_the_child_side_is_python_3_9(name: str) -> None:
-    """The user's interpreter may be older than ours."""
-    text = Path(flox.__file__).with_name(name).read_text()
-
-    assert ast.parse(text, feature_version=(3, 9))

@@ -2,7 +2,10 @@
 
 That interpreter need not have git-bt, and may be older: Python ≥ 3.9, the standard library and the
 adapter's own engine are all that a file here may import, and it is loaded by its path. The parent
-imports adapters too, so an engine is imported inside functions only.
+imports adapters too, so an engine is imported inside functions only. What several adapters share
+lies beside them, and is imported relatively (`from .refusal import Refused`), because the child
+knows this folder by another name: `config` checks keys, `bars` reads tapes, `entry` finds the
+strategy in the user's file, `rows` writes the output, `refusal` says no.
 
 What an adapter module has:
 
@@ -14,7 +17,7 @@ What an adapter module has:
     run(job)        run the strategy and write the rows as files into job["out"]
 
 A job is the plain dict that `runner.py` writes as job.json: `entry_point`, `root` and `out` are
-absolute paths, `tape` too or None, `config` is complete. To refuse a job, raise an exception of
-a class of your own file that carries `bt_kind`, one of the kinds of `model.Failure`, and maybe
-`bt_hint`; a strategy's exception cannot.
+absolute paths, `tape` too or None, `config` is complete. To refuse a job, raise
+`refusal.Refused`, or in a folder of your own an exception of your own that carries `bt_kind`, one
+of the kinds of `model.Failure`, and maybe `bt_hint`; a strategy's exception cannot.
 """

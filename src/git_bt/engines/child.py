@@ -36,7 +36,7 @@ def main(adapter_path: str, run_dir: str) -> NoReturn:
     broken: BaseException | None = None
     loaded = load("_git_bt_loaded", os.path.join(HERE, "loaded.py"))
     try:
-        adapter = load(ADAPTER, adapter_path)
+        adapter = load_adapter(adapter_path)
         adapter.warm()
     except BaseException as e:
         broken = e
@@ -73,6 +73,16 @@ def load(name: str, path: str) -> Any:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def load_adapter(path: str) -> Any:
+    """Load an adapter as a module of its folder, so that it can import what lies beside it."""
+    import types
+
+    package = types.ModuleType(ADAPTER)
+    package.__path__ = [os.path.dirname(path)]
+    sys.modules[ADAPTER] = package
+    return load(f"{ADAPTER}.{os.path.splitext(os.path.basename(path))[0]}", path)
 
 
 def finish(run_dir: str, done: dict[str, Any]) -> NoReturn:
@@ -261,7 +271,7 @@ def failure(error: BaseException, root: str | None) -> dict[str, Any]:
     """
     import traceback
 
-    if type(error).__module__ == ADAPTER and hasattr(error, "bt_kind"):
+    if type(error).__module__.split(".")[0] == ADAPTER and hasattr(error, "bt_kind"):
         told = {"kind": error.bt_kind, "message": one_line(error)}
         return {**told, "hint": getattr(error, "bt_hint", None), "tail": ""}
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_users(f.filename)]
@@ -290,8 +300,8 @@ def failure(error: BaseException, root: str | None) -> dict[str, Any]:
 
 def is_users(filename: str) -> bool:
     """Tell whether a frame is neither ours nor the import machinery's."""
-    adapter = getattr(sys.modules.get(ADAPTER), "__file__", None)
-    return filename not in (__file__, adapter) and not filename.startswith("<frozen importlib")
+    own = [HERE, *getattr(sys.modules.get(ADAPTER), "__path__", ())]
+    return os.path.dirname(filename) not in own and not filename.startswith("<frozen importlib")
 
 
 def missing(error: BaseException) -> dict[str, str]:

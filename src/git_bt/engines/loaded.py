@@ -44,16 +44,20 @@ def from_work_tree(job: dict[str, Any]) -> dict[str, str]:
         return os.path.join(real[folder], name)
 
     tree = os.path.realpath(job["work_tree"])
-    adapter = getattr(sys.modules.get(ADAPTER), "__file__", None) or __file__
-    own = [job["root"], sys.prefix, sys.base_prefix, os.path.dirname(__file__), adapter]
+    own = [job["root"], sys.prefix, sys.base_prefix, os.path.dirname(__file__)]
     own = [os.path.realpath(p) for p in own + [p for p in sys.path if is_site(p)]]
     found = {}
     for name, module in list(sys.modules.items()):
-        paths = [resolved(p) for p in places(module)] if name != "__main__" else []
+        paths = [] if is_harness(name) else [resolved(p) for p in places(module)]
         inside = [p for p in paths if below(p, tree) and not any(below(p, o) for o in own)]
         if inside and len(inside) == len(paths):
             found[name] = inside[0]
     return found
+
+
+def is_harness(name: str) -> bool:
+    """Tell whether a module is the harness, the adapter, or what an adapter imports beside it."""
+    return name == "__main__" or name.split(".")[0] == ADAPTER
 
 
 def places(module: Any) -> list[str]:
