@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from capture.programs import RUNS, execute, notebook, run
 from conftest import CASES, GitRepo, make_repo
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
@@ -88,3 +89,42 @@ def test_project_root(case: dict[str, Any], tmp_path: Path) -> None:
     found = read_strategy(folder_files(tmp_path), case["entry_point"]).root
 
     assert found == case["expect"]["project_root"]
+
+
+DETECT = [case for case in ALL if case["mode"] == "detect"]
+BOOKS = {"<runs>": RUNS, "<other>": "x = 1", "<other, newest mtime>": "x = 2"}
+
+
+def run_case(case: dict[str, Any], top: Path) -> dict[str, Any]:
+    """Run a case's command, a notebook in a real kernel; return what its engine found."""
+    books = {
+        path: text for path, text in case["tree"].items() if isinstance(text, str) and text in BOOKS
+    }
+    plant(case | {"tree": {p: t for p, t in case["tree"].items() if p not in books}}, top)
+    for path, kind in books.items():
+        notebook(top / path, BOOKS[kind])
+    words = case["run"]
+    if words[0] == "execute-notebook":
+        cwd = top / words[3] if words[2:3] == ["--kernel-cwd"] else (top / words[1]).parent
+        cwd.mkdir(exist_ok=True)
+        (found,) = execute(top / words[1], top, cwd)
+    else:
+        (found,) = run(words, top, stdin=RUNS)
+    return found
+
+
+@pytest.mark.parametrize("case", DETECT, ids=lambda case: case["id"])
+def test_detection(case: dict[str, Any], tmp_path: Path) -> None:
+    """The file that is found by the running strategy is the one that it must be."""
+    top = tmp_path / "project"
+    top.mkdir()
+    found = run_case(case, top)
+    expect = case["expect"]
+    named = [] if found["file"] is None else [str(Path(found["file"]).relative_to(top))]
+
+    if "captured" in expect:
+        assert named == expect["captured"]
+    assert set(named) >= set(expect.get("captured_at_least", ()))
+    assert not {*named, *found["files"]} & set(expect.get("must_not_capture", ()))
+    assert found["context"] == expect["execution_context"]
+    assert found["kinds"] == expect["warning_kinds"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from git_bt.capture.listing import leaves, link_fault
 from git_bt.capture.source import Parsed, Reference, parse_source
+from git_bt.errors import CannotWork
 from git_bt.files import Files
 from git_bt.model import Notice
 
@@ -71,13 +72,24 @@ class _Closure:
         done: set[str] = set()
         self._add(self.entry)
         while level := [path for path in self.found if path not in done]:
-            self.files.load(level)
+            self._load(level)
             for path in level:
                 done.add(path)
                 for reference in self._parse(path).references:
                     self.refer(reference, path)
         for path in self.found:
             self.notices += self._parse(path).notices
+
+    def _load(self, level: list[str]) -> None:
+        """Read files at once; one that cannot be read is not followed: who takes it says so."""
+        try:
+            self.files.load(level)
+        except CannotWork:
+            for path in level:
+                try:
+                    self.files.load((path,))
+                except CannotWork:
+                    self._parsed[path] = Parsed()
 
     def refer(self, reference: Reference, path: str) -> None:
         """Add what one import in a file loads."""

@@ -1,23 +1,27 @@
 """A strategy's files, with their bytes: the list of its strategy.yaml, or what its entry loads."""
 
 import posixpath
+from collections.abc import Mapping
 
 from git_bt.capture.imports import find_imports
-from git_bt.errors import Corrupt, Usage
+from git_bt.errors import BtError, Corrupt, Usage
 from git_bt.files import Files
 from git_bt.model import Captured, Notice, Snapshot, Strategy
-from git_bt.paths import check_paths
+from git_bt.paths import check_path, check_paths
 
 MODES = ("imports", "entry_point")
 
 
-def capture(files: Files, strategy: Strategy, *, mode: str = "imports") -> Captured:
+def capture(
+    files: Files, strategy: Strategy, *, mode: str = "imports", lenient: bool = False
+) -> Captured:
     """Return the snapshot of a strategy as a view holds it, with its bytes.
 
     Args:
         files: the view.
         strategy: what is captured; its list of files, where it has one, stands above the mode.
         mode: imports (the entry point and the local modules it loads) or entry_point.
+        lenient: leave out what cannot be read or stored, with a notice, but for the entry point.
 
     Raises:
         Usage: a file is not there, or paths that cannot be together in a bundle.
@@ -26,6 +30,10 @@ def capture(files: Files, strategy: Strategy, *, mode: str = "imports") -> Captu
     root = "" if strategy.root == "." else strategy.root
     entry = posixpath.join(root, strategy.entry_point)
     method, paths, notices = _method(files, strategy, root, entry, mode)
+    before = _stamps(files, paths) if lenient else {}
+    if lenient:
+        paths, faults = _readable(files, paths, entry)
+        notices += faults
     files.load(paths)
     taken = {posixpath.relpath(path, root or "."): path for path in paths}
     try:
@@ -41,8 +49,61 @@ def capture(files: Files, strategy: Strategy, *, mode: str = "imports") -> Captu
             files={name: files.member(path) for name, path in taken.items()},
         ),
         content={name: source for name, source in sources.items() if source is not None},
-        notices=(*strategy.notices, *notices, *said),
+        notices=(*strategy.notices, *notices, *said, *_changed(files, before)),
     )
+
+
+# -- lenient: what cannot be had is said, and the rest is taken -----------------------------------
+
+
+def _readable(
+    files: Files, paths: tuple[str, ...], entry: str
+) -> tuple[tuple[str, ...], list[Notice]]:
+    """Return the paths whose bytes can be had and stored, and a notice of each other one."""
+    found, notices = [], []
+    for path in paths:
+        try:
+            check_path(path)
+            files.load((path,))
+        except BtError as e:
+            if path == entry:
+                raise
+            kind = "source_undecodable" if path.endswith(".py") else "listed_file_missing"
+            notices.append(Notice(kind=kind, message=f"left out {path}: {e.message}", path=path))
+        else:
+            found.append(path)
+    return tuple(found), notices
+
+
+def _stamps(files: Files, paths: tuple[str, ...]) -> dict[str, tuple[int, int, int] | None]:
+    """Return what changes when a file on disk is written to."""
+    return {path: _stamp(files, path) for path in paths} if files.on_disk else {}
+
+
+def _stamp(files: Files, path: str) -> tuple[int, int, int] | None:
+    entry = files.find(path)
+    if entry is None or files.top is None:
+        return None
+    try:
+        s = (files.top / entry.real).stat()
+    except OSError:
+        return None
+    return s.st_mtime_ns, s.st_ctime_ns, s.st_size
+
+
+def _changed(files: Files, before: Mapping[str, tuple[int, int, int] | None]) -> list[Notice]:
+    changed = [path for path, stamp in before.items() if _stamp(files, path) != stamp]
+    return [
+        Notice(
+            kind="source_changed_since_load",
+            message=f"{path} was written to while it was captured; capture it again",
+            path=path,
+        )
+        for path in changed
+    ]
+
+
+# -- which files ----------------------------------------------------------------------------------
 
 
 def _method(

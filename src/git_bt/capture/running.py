@@ -1,0 +1,106 @@
+"""From the entry point of a run that goes on to a snapshot: the bytes as they lie on disk now.
+
+No git process is started: the files are those that the interpreter reads. In the mode `imports`
+what is loaded counts too, so that a module whose name was computed is not missed.
+"""
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from git_bt.canonical import sha256
+from git_bt.capture.snapshot import capture
+from git_bt.capture.strategy import read_strategy
+from git_bt.errors import BtError
+from git_bt.files import Files, folder_files
+from git_bt.live.found import Detection
+from git_bt.live.loaded import local_modules
+from git_bt.live.places import project_root
+from git_bt.model import Captured, Data, Member, Notice, Snapshot
+
+NO_NOTEBOOK = "notebook.ipynb"
+
+
+def capture_running(found: Detection, *, mode: str) -> Captured:
+    """Return the snapshot of the entry point that was found, with what was noticed on the way.
+
+    Args:
+        found: the entry point. Of a notebook, the cells that were executed are captured as
+            `<notebook>_executed.py` beside it.
+        mode: entry_point or imports; a strategy.yaml beside the entry point stands above it.
+
+    Returns:
+        A snapshot; its entry point is empty, and it holds no file, when there is none.
+    """
+    noticed = tuple(Notice(kind=n.kind, message=n.message, path=n.path) for n in found.warnings)
+    captured = Captured(snapshot=Snapshot(entry_point="", method=mode, files={}), content={})
+    if found.detected_file is not None:
+        root = project_root(found.detected_file)
+        try:
+            captured = capture_entry(root, found.detected_file, mode=mode)
+        except (BtError, OSError) as e:
+            failed = Notice(kind="detection_failed", message=str(e), path=found.detected_file)
+            noticed = (*noticed, failed)
+    if found.cells is not None:
+        captured = _with_cells(captured, found.cells)
+    return replace(captured, notices=(*noticed, *captured.notices))
+
+
+def capture_entry(root: str, entry: str, *, mode: str) -> Captured:
+    """Return the snapshot of an entry file below a project root, as both lie on disk.
+
+    Raises:
+        Usage: the entry file is not there, or has a name that cannot be stored.
+        CannotWork: it cannot be read.
+    """
+    files = folder_files(Path(root))
+    path = Path(entry).relative_to(root).as_posix()
+    captured = capture(files, read_strategy(files, path, root="."), mode=mode, lenient=True)
+    if captured.snapshot.method == "imports":
+        captured = _with_loaded(files, captured, root)
+    return captured
+
+
+def _with_loaded(files: Files, captured: Captured, root: str) -> Captured:
+    """Add the local modules that are loaded and that no source names."""
+    members = dict(captured.snapshot.files)
+    content = dict(captured.content)
+    notices = list(captured.notices)
+    for module in local_modules(root):
+        path = Path(module.path).relative_to(root).as_posix()
+        if module.changed:
+            message = f"{path} was changed after it was loaded: what ran is not what is there"
+            notices.append(Notice(kind="source_changed_since_load", message=message, path=path))
+        if path in members:
+            continue
+        try:
+            source = files.source(path)
+            if source is not None:
+                members[path], content[path] = files.member(path), source
+        except BtError as e:
+            message = f"left out {path}: {e.message}"
+            notices.append(Notice(kind="source_undecodable", message=message, path=path))
+    snapshot = replace(captured.snapshot, files=dict(sorted(members.items())))
+    return Captured(snapshot=snapshot, content=content, notices=tuple(notices))
+
+
+def _with_cells(captured: Captured, cells: str) -> Captured:
+    data = cells.encode("utf-8", "surrogateescape")
+    entry = captured.snapshot.entry_point
+    path = _free(posixpath.splitext(entry or NO_NOTEBOOK)[0], captured.snapshot.files)
+    member = Member(sha256=sha256(data), size=len(data))
+    snapshot = replace(
+        captured.snapshot,
+        entry_point=entry or path,
+        files={**captured.snapshot.files, path: member},
+    )
+    return replace(captured, snapshot=snapshot, content={**captured.content, path: Data(data)})
+
+
+def _free(stem: str, taken: Iterable[str]) -> str:
+    """Return a name for the executed cells that no file of the project has."""
+    name = f"{stem}_executed.py"
+    while name in taken:
+        name = f"{name.removesuffix('.py')}_.py"
+    return name

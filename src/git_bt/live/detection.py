@@ -1,0 +1,288 @@
+"""Which file is the strategy, asked from inside the process that runs it.
+
+The answer comes from `__main__` and from the globals of the frames that are running now. Source
+text is never searched for a call, and nothing is imported to find out: who is not loaded is not
+running. In this order:
+
+1. a program that was started by hand: `runpy`, a loader's `exec_module`, `%run`, a profiler. It
+   is running, and no import statement runs it;
+2. `__main__`, unless that is the launcher of something installed (pytest, a console script);
+3. in a notebook kernel, the notebook (`notebooks.py`);
+4. the outermost running frame whose file is the user's.
+
+The confidence of each answer is in docs/reference/capture.md; it is 1.0 only where `proof.py`
+says that the file holds the bytes that were loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from git_bt.live.found import Detection, Note, uncertain
+from git_bt.live.places import file_of, is_installed, project_root
+from git_bt.live.proof import prove
+
+TYPE_CHECKING = False  # typing's own costs 10 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from types import CodeType, FrameType
+    from typing import Any
+
+    Say = Callable[..., None]
+
+_MODULE = "<module>"
+_TEXT = ""  # in place of a path: code that is in no file
+
+
+def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = None) -> Detection:
+    """Return which file is the strategy that runs now.
+
+    Args:
+        framework: top-level packages whose frames are not the user's, beside all that is
+            installed.
+        depth: frames to leave out: 1 is our caller.
+        say: told `event, **fields` of what is looked at, for a log.
+    """
+    start: FrameType | None = sys._getframe(depth)
+    main = sys.modules.get("__main__")
+    main_globals: dict[str, Any] = getattr(main, "__dict__", {})
+    text = False
+    frame = start
+    while frame is not None:  # at 200 frames this loop is all that costs
+        if frame.f_code.co_name == _MODULE and frame.f_back is not None:
+            found = _program(frame, main_globals)
+            if found == _TEXT:
+                text = True
+            elif found is not None and not is_installed(found):
+                return _by_hand(frame, found, text=text)
+        frame = frame.f_back
+    if getattr(sys, "frozen", False) or "__compiled__" in main_globals:
+        return _frozen(say or _silent)
+    path = _main_file(main_globals)
+    if path is not None and not is_installed(path):
+        return _of_main(path, text=text)
+    shell = _kernel()
+    if shell is not None:
+        from git_bt.live.notebooks import detect_notebook
+
+        return detect_notebook(shell, say or _silent)
+    return _of_frames(start, path, main_globals, framework, text=text)
+
+
+def _silent(event: str, **fields: object) -> None:
+    """Say nothing."""
+
+
+# -- programs that were started by hand -----------------------------------------------------------
+
+
+def _program(frame: FrameType, main_globals: dict[str, Any]) -> str | None:
+    """Return the file of a module's code that runs, and that no import statement runs.
+
+    `_TEXT` when it is in no file; None when it is `__main__` itself, or is being imported.
+    """
+    name = frame.f_code.co_filename
+    if frame.f_globals is main_globals:
+        # Or `exec` without globals of its own, or a launcher that laid its program there.
+        main = main_globals.get("__file__")
+        if isinstance(main, str) and (main.endswith(".pyc") or _same(name, main)):
+            return None
+    back: FrameType | None = frame.f_back
+    while back is not None and _imports(back):
+        if back.f_code.co_name == "_find_and_load":
+            return None
+        back = back.f_back
+    if name.startswith(("<frozen ", "<ipython-input-")) or _is_cell(name):
+        return None
+    return file_of(name) or _TEXT
+
+
+def _same(name: str, main: str) -> bool:
+    return name == main or os.path.abspath(name) == os.path.abspath(main)
+
+
+def _imports(frame: FrameType) -> bool:
+    """Tell whether a frame is of the import system, or of somebody's loader such as pytest's."""
+    name = frame.f_globals.get("__name__")
+    own = isinstance(name, str) and name.startswith(("importlib", "_frozen_importlib"))
+    return own or frame.f_code.co_name == "exec_module"
+
+
+def _is_cell(name: str) -> bool:
+    """Tell whether ipykernel gave this name to a cell: it lies in a folder that is never made."""
+    return "ipykernel" in sys.modules and os.path.basename(os.path.dirname(name)).startswith(
+        "ipykernel_"
+    )
+
+
+def _by_hand(frame: FrameType, path: str, *, text: bool) -> Detection:
+    code: CodeType = frame.f_code
+    confidence, notes = prove(path, lambda: code)
+    own = frame.f_globals.get("__file__")
+    if text or not (isinstance(own, str) and _same(own, path)):
+        # The file's name was only lent to the text.
+        confidence = min(confidence, 0.7)
+        notes = (*notes, uncertain(f"{_name(path)} runs text by exec()", path))
+    return Detection(path, "program", confidence, "file", notes)
+
+
+# -- __main__ -------------------------------------------------------------------------------------
+
+
+_main: dict[str, str | None] = {}
+
+
+def _main_file(main_globals: dict[str, Any]) -> str | None:
+    """Return the file of `__main__`: a script, a module, or the archive that holds it.
+
+    It may be gone by now.
+    """
+    name = main_globals.get("__file__")
+    if not isinstance(name, str) or name.startswith("<"):
+        return None
+    if name not in _main:
+        path = place = os.path.abspath(name)
+        while not os.path.exists(place):
+            place = os.path.dirname(place)
+        _main[name] = _of_project(place if os.path.isfile(place) else path)
+    return _main[name]
+
+
+def _of_project(path: str) -> str:
+    """Return a link's name, or what it leads to where that lies in another project."""
+    if not os.path.islink(path):
+        return path
+    real = os.path.realpath(path)
+    return path if project_root(path) == project_root(real) else real
+
+
+def _of_main(path: str, *, text: bool) -> Detection:
+    if path.endswith(".pyc"):
+        return _of_byte_code(path)
+    confidence, notes = prove(path, _main_code)
+    if text:
+        confidence = min(confidence, 0.7)
+        notes = (*notes, uncertain(f"{_name(path)} runs text by exec()", path))
+    return Detection(path, "main", confidence, "file", notes)
+
+
+def _of_byte_code(path: str) -> Detection:
+    """Take the source beside byte code only when it compiles to what runs."""
+    code = _main_code()
+    source = None if code is None else file_of(code.co_filename)
+    if source is not None and not prove(source, lambda: code)[1]:
+        return Detection(source, "main", 0.9, "file")
+    note = uncertain(f"{_name(path)} is byte code, and its source is not here", path)
+    return Detection(path, "main", 0.7, "file", (note,), fallback_used=True)
+
+
+def _main_code() -> CodeType | None:
+    """Return the code of `__main__` while it runs, in whichever thread."""
+    main = getattr(sys.modules.get("__main__"), "__dict__", {})
+    code = None
+    for frame in sys._current_frames().values():
+        outer: FrameType | None = frame
+        while outer is not None:
+            if outer.f_globals is main and outer.f_code.co_name == _MODULE:
+                code = outer.f_code  # the outermost: text that it runs by exec() stands inside
+            outer = outer.f_back
+    return code
+
+
+def _frozen(say: Say) -> Detection:
+    """A frozen application: its source where that lies here, else the executable itself."""
+    code = _main_code()
+    source = None if code is None else file_of(code.co_filename)
+    say("frozen_application", executable=sys.executable, source=source)
+    if source is not None and not is_installed(source):
+        confidence, notes = prove(source, lambda: code)
+        return Detection(source, "main", min(0.8, confidence), "frozen", notes)
+    path = os.path.abspath(sys.executable)
+    note = uncertain("a frozen application: its executable stands for its source", path)
+    return Detection(path, "executable", 0.8, "frozen", (note,), fallback_used=True)
+
+
+# -- frames ---------------------------------------------------------------------------------------
+
+
+def _of_frames(
+    start: FrameType | None,
+    main: str | None,
+    main_globals: dict[str, Any],
+    framework: Collection[str],
+    *,
+    text: bool,
+) -> Detection:
+    """Take the outermost running frame of a file that is the user's."""
+    typed = _is_typed()
+    context = "interactive" if typed else "unknown" if main is None else "file"
+    files = _users(start, framework)
+    path = next((p for p in reversed(files) if _name(p) != "conftest.py"), None)
+    path = path or (files[-1] if files else None)
+    if path is not None:
+        confidence, notes = prove(path)
+        if context == "file" and not text:
+            return Detection(path, "frames", min(0.9, confidence), context, notes)
+        note = uncertain(f"no script was started; {_name(path)} is the outermost file", path)
+        confidence = min(0.6, confidence)
+        return Detection(path, "frames", confidence, context, (*notes, note), fallback_used=True)
+    if main is not None and not typed and not _is_of(framework, main_globals):
+        note = uncertain(f"{_name(main)} is installed, and no file of a project is running", main)
+        return Detection(main, "main", 0.5, context, (note,), fallback_used=True)
+    what = "no file of a project is running"
+    if typed:
+        what = "the code was typed, or came by -c or standard input: it is in no file"
+    note = Note("detection_failed", f"{what}; run it as a script, or list files in strategy.yaml")
+    return Detection(None, "none", 0.0, context, (note,))
+
+
+def _users(start: FrameType | None, framework: Collection[str]) -> list[str]:
+    """Return the files of running frames that are neither installed nor the engine's."""
+    found = []
+    frame = start
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        if not isinstance(name, str) or name.partition(".")[0] not in framework:
+            path = file_of(frame.f_code.co_filename)
+            if path is not None and not is_installed(path):
+                found.append(path)
+        frame = frame.f_back
+    return found
+
+
+def _is_typed() -> bool:
+    """Tell whether the program comes from a prompt, from -c, or from standard input."""
+    argv = getattr(sys, "argv", None) or [""]
+    return (
+        hasattr(sys, "ps1")
+        or bool(sys.flags.interactive)
+        or argv[0] in ("", "-", "-c")
+        or _shell() is not None
+    )
+
+
+def _is_of(framework: Collection[str], main_globals: dict[str, Any]) -> bool:
+    package = main_globals.get("__package__")
+    return isinstance(package, str) and package.partition(".")[0] in framework
+
+
+# -- IPython, when it is there --------------------------------------------------------------------
+
+
+def _shell() -> Any:
+    """Return the IPython shell of this process, None without one."""
+    module = sys.modules.get("IPython.core.interactiveshell")
+    return getattr(getattr(module, "InteractiveShell", None), "_instance", None)
+
+
+def _kernel() -> Any:
+    """Return the shell of a notebook kernel, None in a terminal's IPython."""
+    if "ipykernel" not in sys.modules:
+        return None
+    shell = _shell()
+    return shell if hasattr(shell, "kernel") else None
+
+
+def _name(path: str) -> str:
+    return os.path.basename(path)
