@@ -3,18 +3,22 @@
 import json
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from git_bt import canonical
 from git_bt.canonical import (
     COLUMNS,
     FLOAT_COLUMNS,
     INTEGER_COLUMNS,
     MAX_DEPTH,
     MAX_DIGITS,
+    check_table,
     decode_json,
     decode_table,
     encode_json,
@@ -221,6 +225,27 @@ def test_loose_tables_are_refused_with_their_line(data: bytes, message: str) -> 
         decode_table(data, "equity.csv")
 
     assert caught.value.message.startswith(message)
+
+
+LOOSE = st.text(st.sampled_from('0123456789.-+e_ ",\n\r١naif'), max_size=6)
+
+
+@given(st.lists(st.tuples(LOOSE, LOOSE) | st.tuples(LOOSE), max_size=3))
+def test_the_short_way_judges_as_the_long_one(cells: list[tuple[str, ...]]) -> None:
+    """A table that needs no quotes is not parsed; what is refused and read is the same."""
+    data = HEAD + "".join(",".join(row) + "\n" for row in cells).encode()
+
+    def judged(judge: Callable[[bytes, str], object]) -> object:
+        try:
+            return judge(data, "equity.csv")
+        except Corrupt as e:
+            return e.message
+
+    with patch.object(canonical, "_plain_cells", return_value=None):
+        expected = judged(decode_table)
+
+    assert judged(decode_table) == expected
+    assert judged(check_table) == (expected if isinstance(expected, str) else None)
 
 
 def test_missing_text_reads_as_empty_text() -> None:

@@ -185,7 +185,7 @@ def strategies() -> Cases:
             OK,
         ),
         "patches the engine": (
-            strategy("lrvx.SimulatedExecutor.fills_list = lambda self: []"),
+            strategy("E = lrvx.SimulatedExecutor\nE.fills = E.fills_list = lambda self: []"),
             DIFFERS | FAILED,
         ),
         "looks for the answer": (

@@ -258,25 +258,36 @@ def test_two_runs_give_the_same_bytes_and_a_trace_the_engine_reads(
 
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-FILL = st.tuples(
-    st.integers(0), st.integers(), WORDS, st.sampled_from(["buy", "sell"]), FLOATS, FLOATS, FLOATS
-)
+SIDES = st.sampled_from(["buy", "sell"])
+FILL = st.tuples(st.integers(), WORDS, SIDES, FLOATS, FLOATS, FLOATS)
+SIGNAL = st.tuples(
+    st.integers(), st.none() | st.integers(1), WORDS, SIDES, WORDS, *[FLOATS] * 7
+)  # fmt: skip
 
 
-@given(st.lists(FILL, max_size=5))
+@given(st.lists(FILL, max_size=5), st.lists(SIGNAL, max_size=5), st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_are_written_as_our_encoder_writes_them(
-    tmp_path: Path, rows: list[tuple[Value, ...]]
+    tmp_path: Path,
+    fills: list[tuple[Value, ...]],
+    signals: list[tuple[Value, ...]],
+    data: st.DataObject,
 ) -> None:
     """The child cannot import the encoder; its bytes are the encoder's all the same."""
-    out = tmp_path
-    summary = {"symbols": {str(row[2]): {"last_price": row[4]} for row in rows}}
-    flox._write(str(out), {"fills": rows, "orders": [], "signals": [], "summary": summary})
+    taken = data.draw(st.lists(st.sampled_from(range(len(signals))))) if signals else []
+    summary = {"symbols": {str(row[1]): {"last_price": row[3]} for row in fills}}
+    rows = {"fills": fills, "signals": signals, "orders": taken, "summary": summary}
+    flox.write(str(tmp_path), rows)
+    expected = {
+        "fills.csv": fills,
+        "signals.csv": signals,
+        "orders.csv": [signals[i][:10] for i in taken],
+    }
 
-    assert (out / "fills.csv").read_bytes() == encode_table(COLUMNS["fills.csv"], rows)
-    assert (out / "orders.csv").read_bytes() == encode_table(COLUMNS["orders.csv"], [])
-    assert (out / "signals.csv").read_bytes() == encode_table(COLUMNS["signals.csv"], [])
-    assert (out / "summary.json").read_bytes() == encode_json(summary)
+    for name, table in expected.items():
+        numbered = [(number, *row) for number, row in enumerate(table)]
+        assert (tmp_path / name).read_bytes() == encode_table(COLUMNS[name], numbered)
+    assert (tmp_path / "summary.json").read_bytes() == encode_json(summary)
 
 
 # -- which class, and how it is made --------------------------------------------------------------

@@ -4,7 +4,7 @@ The loop, the order types, the symbol and the slippage are those of lrvx.bundle 
 that every bundle FLOX ever wrote replays to its fills. What differs is what FLOX leaves unsaid:
 the tape is checked by the engine's own validator first, an exception that the engine swallows ends
 the run, and every row carries tape time. Fills are not fed back to the strategy, because FLOX
-does not either. One file, because the child loads an adapter by its path.
+does not either. Beside it lie its tape, its rows, and the two names of the engine.
 """
 
 from __future__ import annotations
@@ -16,47 +16,24 @@ import math
 import os
 import sys
 import types
-from collections.abc import Callable, Sequence
-from csv import writer as csv_writer  # by name: a strategy may patch the modules for itself
-from json import dump as write_json
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
+
+from .flox_engine import engine
+from .flox_rows import ORDER_TYPES, fills_of, write, write_trace
+from .flox_tape import read_tape
+from .refusal import Refused, nearest
 
 NAME = "flox"
 DISTRIBUTIONS = ("lrvx", "flox-py")
 INSTALL = "pip install 'git-bt[flox]'"
 
 MODELS = ("none", "fixed_ticks", "fixed_bps", "volume_impact")
-ORDER_TYPES = (
-    "market", "limit", "stop_market", "stop_limit", "tp_market", "tp_limit", "trailing_stop",
-)  # fmt: skip
-"""What FLOX submits; the index is the order type in its traces, so the order is frozen."""
-
 OF_OLD = {"tp_market": "take_profit_market", "tp_limit": "take_profit_limit"}  # 0.6.7 to 0.10
 CHUNK = 65_536  # rows turned into Python objects at once: as fast as all at once, flat in memory
-SEGMENTS = (".lrvx", ".floxlog")
-POINTER = b"version https://git-lfs"
 MODULE = "lrvx_bundle_strategy"  # the name under which FLOX loads a strategy
-RAW = 100_000_000
-INT64 = 2**63 - 1
-
-FILLS = ("seq", "ts_ns", "symbol", "side", "price", "quantity", "fee")
-ORDERS = (
-    "seq", "ts_ns", "order", "symbol", "side", "type", "price", "quantity", "trigger_price",
-    "trailing_offset", "trailing_bps",
-)  # fmt: skip
-SIGNALS = (*ORDERS, "new_price", "new_quantity")
-
 Job = dict[str, Any]
 Row = tuple[Any, ...]
-
-
-class Refused(Exception):
-    """A job that cannot be run, with the kind of failure it is."""
-
-    def __init__(self, kind: str, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.bt_kind = kind
-        self.bt_hint = hint
 
 
 # -- config ---------------------------------------------------------------------------------------
@@ -82,7 +59,7 @@ def complete(config: Any) -> dict[str, Any]:
     """
     for key in config:
         if key not in DEFAULTS:
-            raise ValueError(f"unknown config key {key!r} for engine flox{_nearest(key)}")
+            raise ValueError(f"unknown config key {key!r} for engine flox{nearest(key, DEFAULTS)}")
     full = {**DEFAULTS, **config}
     for key in ("symbol_name", "exchange"):
         if not isinstance(full[key], str) or not full[key] or not full[key].isprintable():
@@ -110,183 +87,9 @@ def _check_number(key: str, value: Any) -> None:
         raise ValueError(f"config {key} must be 0 or above and finite, is {value!r:.40}")
 
 
-def _nearest(key: Any) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(str(key), DEFAULTS, n=1)
-    return f", did you mean {near[0]}?" if near else f", known are {', '.join(DEFAULTS)}"
-
-
-# -- the engine -----------------------------------------------------------------------------------
-
-
 def warm() -> None:
     """Import the engine, and let both of its names mean it."""
     engine()
-
-
-def engine() -> Any:
-    """Return the engine's module: lrvx, or flox_py where only that is installed.
-
-    Raises:
-        ImportError: neither can be imported.
-    """
-    import importlib
-
-    try:
-        found = importlib.import_module("lrvx")
-    except ModuleNotFoundError as e:
-        if e.name != "lrvx":
-            raise
-        found = importlib.import_module("flox_py")
-    for name in ("lrvx", "flox_py"):
-        if name not in sys.modules and not _is_installed(name):
-            _alias(name, found)
-    return found
-
-
-def _is_installed(name: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(name) is not None
-
-
-def _alias(name: str, target: Any) -> None:
-    """Make a missing package name mean another: its names, its submodules, its error class."""
-    twin = types.ModuleType(name, target.__doc__)
-    twin.__dict__.update({k: v for k, v in vars(target).items() if not k.startswith("__")})
-    twin.__path__ = []
-    error = getattr(target, "LrvxError", None) or getattr(target, "FloxError", Exception)
-    twin.__dict__.update(LrvxError=error, FloxError=error)
-    sys.modules[name] = twin
-    sys.meta_path.append(_Alias(name + ".", target.__name__ + "."))
-
-
-class _Alias:
-    """Finds flox_py.tape where only lrvx.tape is, and the native module by either name."""
-
-    def __init__(self, prefix: str, target: str) -> None:
-        self.prefix = prefix
-        self.target = target
-        self.specs: dict[str, Any] = {}
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        from importlib.machinery import ModuleSpec
-
-        return ModuleSpec(name, cast(Any, self)) if name.startswith(self.prefix) else None
-
-    def create_module(self, spec: Any) -> Any:
-        import importlib
-
-        rest = spec.name[len(self.prefix) :]
-        native = {"_flox_py": "_lrvx", "_lrvx": "_flox_py"}
-        real = self.target + native.get(rest, rest)
-        try:
-            module = importlib.import_module(real)
-        except ModuleNotFoundError as e:
-            if e.name != real:
-                raise
-            raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name) from e
-        self.specs[spec.name] = module.__spec__
-        return module
-
-    def exec_module(self, module: Any) -> None:
-        """Give the module its own spec back; it was executed under its real name."""
-        module.__spec__ = self.specs.pop(module.__spec__.name)
-
-
-# -- the tape -------------------------------------------------------------------------------------
-
-
-def _read_tape(flox: Any, job: Job) -> Any:
-    """Return the tape's trades as the engine reads them, after its own validator agreed.
-
-    Raises:
-        Refused: tape-missing (no tape, an LFS pointer) or tape-corrupt.
-    """
-    folder, segments = _segments(job)
-    reported = sum(_check_segment(flox, path) for path in segments)
-    if reported == 0:
-        raise Refused("tape-corrupt", f"the tape {_shown(job)} holds no trades")
-    trades = flox.DataReader(folder).read_trades()
-    if len(trades) == 0:
-        # Engines before 0.11 look for the old suffix only; the bytes are the same.
-        trades = flox.DataReader(_linked(job, segments, ".floxlog")).read_trades()
-    if len(trades) != reported:
-        raise Refused(
-            "tape-corrupt",
-            f"the tape {_shown(job)} holds {reported} trades, the engine read {len(trades)}",
-        )
-    ids = trades["symbol_id"]
-    if (ids != ids[0]).any():
-        found = sorted(set(ids.tolist()))
-        raise Refused(
-            "tape-corrupt",
-            f"the tape {_shown(job)} holds {len(found)} symbols ({_some(found)}), "
-            "FLOX replays one a run",
-            "record a tape of one symbol",
-        )
-    return trades
-
-
-def _segments(job: Job) -> tuple[str, list[str]]:
-    """Return the folder that the engine shall read, and the segments in it."""
-    tape = job["tape"]
-    if tape is None or not os.path.exists(tape):
-        raise Refused("tape-missing", "there is no tape", "name one with --tape or `tape:`")
-    if not os.path.isdir(tape):
-        _refuse_pointer(tape)
-        if not tape.endswith(SEGMENTS):
-            raise Refused("tape-corrupt", f"{_shown(job)} is no FLOX tape (*.lrvx)")
-        return _linked(job, [tape], os.path.splitext(tape)[1]), [tape]
-    names = sorted(os.listdir(tape))
-    if not names:
-        raise Refused("tape-missing", f"the tape {_shown(job)} is an empty folder")
-    paths = [os.path.join(tape, n) for n in names if n.endswith(SEGMENTS)]
-    if not paths:
-        why = f"the tape {_shown(job)} has no segment (*.lrvx), only {_some(names)}"
-        raise Refused("tape-corrupt", why)
-    return tape, paths
-
-
-def _check_segment(flox: Any, path: str) -> int:
-    """Return how many trades the engine's validator finds in a segment."""
-    _refuse_pointer(path)
-    found = flox.validate(path)
-    if not found["valid"]:
-        issues = sorted(found["issues"], key=lambda issue: -int(issue["severity"]))
-        why = issues[0]["message"] if issues else "the engine's validator refuses it"
-        raise Refused("tape-corrupt", f"tape segment {os.path.basename(path)}: {why}")
-    return int(found["trades_found"])
-
-
-def _refuse_pointer(path: str) -> None:
-    with open(path, "rb") as f:
-        if f.read(len(POINTER)) == POINTER:
-            raise Refused(
-                "tape-missing",
-                f"tape segment {os.path.basename(path)} is a git-LFS pointer, not the tape itself",
-                "fetch it: git lfs pull",
-            )
-
-
-def _linked(job: Job, segments: list[str], suffix: str) -> str:
-    """Return a folder of this run in which the segments have another suffix."""
-    folder = os.path.join(os.path.dirname(job["out"]), "segments")
-    os.mkdir(folder)
-    for path in segments:
-        stem = os.path.splitext(os.path.basename(path))[0]
-        os.symlink(path, os.path.join(folder, stem + suffix))
-    return folder
-
-
-def _shown(job: Job) -> str:
-    return os.path.basename(str(job["tape"]))
-
-
-def _some(values: Sequence[Any]) -> str:
-    shown = ", ".join(str(v) for v in values[:8])
-    return shown + (f" and {len(values) - 8} more" if len(values) > 8 else "")
 
 
 # -- the strategy ---------------------------------------------------------------------------------
@@ -428,7 +231,7 @@ def run(job: Job) -> None:
         BaseException: whatever the strategy raised.
     """
     flox = engine()
-    trades = _read_tape(flox, job)
+    trades = read_tape(flox, job)
     with open(job["entry_point"], "rb") as f:  # before it runs: it may remove itself
         digest = hashlib.sha256(f.read()).hexdigest()
     watch = _Watch()
@@ -436,15 +239,16 @@ def run(job: Job) -> None:
     module = _load(job["entry_point"])
     cls = _strategy_class(flox, module, job["entry_point"])
     rows = _drive(flox, cls, trades, job["config"], watch)
-    _write(job["out"], rows)
-    _write_trace(flox, job, rows, digest)
+    write(job["out"], rows)
+    write_trace(flox, job, rows, digest)
 
 
 class _Book:
     """Takes the strategy's signals: submits what FLOX submits, and keeps a row of each.
 
     `now` is tape time. An order's number is the ordinal of its first appearance, because the
-    engine's own ids depend on its release and on what else the process did.
+    engine's own ids depend on its release and on what else the process did. `orders` are the
+    indices of the signals that the engine took as orders.
     """
 
     def __init__(self, submit: Callable[[int, Row], bool], symbol_name: str, watch: _Watch) -> None:
@@ -455,7 +259,7 @@ class _Book:
         self.next_id = 1
         self.ordinals: dict[int, int] = {}
         self.signals: list[Row] = []
-        self.orders: list[Row] = []
+        self.orders: list[int] = []
 
     def on_signal(self, signal: Any) -> None:
         try:
@@ -481,11 +285,12 @@ class _Book:
             _number(signal, "trigger_price"),
             _number(signal, "trailing_offset"),
             _number(signal, "trailing_bps"),
+            _number(signal, "new_price"),
+            _number(signal, "new_quantity"),
         )
-        new = (_number(signal, "new_price"), _number(signal, "new_quantity"))
-        self.signals.append((len(self.signals), *row, *new))
+        self.signals.append(row)
         if is_order and self.submit(order, row):
-            self.orders.append((len(self.orders), *row))
+            self.orders.append(len(self.signals) - 1)
 
 
 def _number(signal: Any, field: str) -> float:
@@ -501,7 +306,7 @@ def _submitter(flox: Any, sim: Any, symbol: int) -> Callable[[int, Row], bool]:
     words = {} if hasattr(flox, "ORDER_TYPE_NAMES") else OF_OLD
 
     def submit(order: int, row: Row) -> bool:
-        _, _, _, side, kind, price, quantity, trigger, offset, bps = row
+        _, _, _, side, kind, price, quantity, trigger, offset, bps, _, _ = row
         if has_triggers:
             sim.submit_order(
                 order, side, price, quantity,
@@ -545,24 +350,18 @@ def _drive(
     price = _feed(trades, symbol, sim, runner, book)
     runner.stop()
     watch.check()
-    fills = sim.fills_list()
     return {
         "symbol": symbol,
         "started": first,
         "ended": last,
-        "fills": [
-            (i, int(f["timestamp_ns"]), name, str(f["side"]), float(f["price"]),
-             float(f["quantity"]), 0.0)
-            for i, f in enumerate(fills)
-        ],
-        "fill_orders": [book.ordinals.get(int(f["order_id"]), 0) for f in fills],
-        "orders": book.orders,
         "signals": book.signals,
+        "orders": book.orders,
         "summary": {
             "symbols": {name: {"id": symbol, "last_price": price, "last_ts_ns": last}},
             "trade_count": len(trades),
         },
-    }  # fmt: skip
+        **fills_of(sim, name, book.ordinals),
+    }
 
 
 def _feed(trades: Any, symbol: int, sim: Any, runner: Any, book: _Book) -> float:
@@ -586,57 +385,3 @@ def _feed(trades: Any, symbol: int, sim: Any, runner: Any, book: _Book) -> float
             if raised:
                 raise raised[0]
     return price
-
-
-# -- what it writes -------------------------------------------------------------------------------
-
-
-def _write(out: str, rows: dict[str, Any]) -> None:
-    for name, columns in (("fills", FILLS), ("orders", ORDERS), ("signals", SIGNALS)):
-        with open(os.path.join(out, name + ".csv"), "w", encoding="utf-8", newline="") as f:
-            writer = csv_writer(f, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows[name])
-    with open(os.path.join(out, "summary.json"), "w", encoding="utf-8", newline="") as f:
-        write_json(rows["summary"], f, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        f.write("\n")
-
-
-def _write_trace(flox: Any, job: Job, rows: dict[str, Any], digest: str) -> None:
-    """Write the engine's own trace, with tape time wherever FLOX writes the wall clock."""
-    folder = os.path.join(job["out"], "run.floxrun")
-    recorder = flox.TraceRecorder(
-        path=folder,
-        strategy_id=os.path.splitext(os.path.basename(job["entry_point"]))[0],
-        strategy_hash=digest[:16],
-        run_started_ns=rows["started"],
-    )
-    symbol = rows["symbol"]
-    # By position, in the engine's order: keywords take twice the time.
-    signal, event, fill = recorder.write_signal, recorder.write_order_event, recorder.write_fill
-    submit, taker = flox.OrderEventKind.SUBMIT, flox.FillLiquidity.TAKER
-    for _, ts, order, _, _, kind, *_ in rows["signals"]:
-        signal(ts, ts, order or 0, 0, 0, kind, [symbol])
-    for _, ts, order, _, side, kind, price, quantity, *_ in rows["orders"]:
-        code, is_sell = ORDER_TYPES.index(kind), int(side != "buy")
-        raw = _raw(price), _raw(quantity)
-        event(ts, ts, order, order, *raw, symbol, submit, is_sell, code)
-    for (seq, ts, _, side, price, quantity, _), order in zip(rows["fills"], rows["fill_orders"]):
-        raw = _raw(price), _raw(quantity)
-        fill(ts, ts, order, seq + 1, *raw, 0, symbol, int(side != "buy"), taker)
-    recorder.set_run_ended_ns(rows["ended"])
-    recorder.close()
-    for name in os.listdir(folder):
-        if name.endswith(".bin"):
-            _stop_clock(os.path.join(folder, name), rows["started"])
-
-
-def _raw(value: float) -> int:
-    return max(-INT64, min(INT64, round(value * RAW)))
-
-
-def _stop_clock(path: str, ts: int) -> None:
-    """Put tape time where the recorder wrote the wall clock: eight bytes of a segment's header."""
-    with open(path, "r+b") as f:
-        f.seek(8)
-        f.write(ts.to_bytes(8, "little", signed=True))

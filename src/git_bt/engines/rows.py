@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from csv import writer as csv_writer  # by name: a strategy may patch the modules for itself
+from csv import writer as csv_writer  # these by name: a strategy may patch the modules for itself
+from io import StringIO
+from itertools import count
 from json import dump as write_json
 from typing import Any
 
@@ -49,7 +51,12 @@ def write(
         Refused: a cell is not what its column holds (NaN, a text for a number).
     """
     for name, rows in {"fills": fills, **tables}.items():
-        _write_table(out, name, rows)
+        write_texts(out, name, [texts(column) for column in _columns(name, rows)])
+    write_summary(out, summary)
+
+
+def write_summary(out: str, summary: Mapping[str, Any]) -> None:
+    """Write the engine's totals; ValueError where there is a NaN among them."""
     with open(os.path.join(out, "summary.json"), "w", encoding="utf-8", newline="") as f:
         write_json(
             summary, f, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -57,21 +64,41 @@ def write(
         f.write("\n")
 
 
-def _write_table(out: str, name: str, rows: Iterable[Sequence[Any]]) -> None:
+def write_texts(out: str, name: str, columns: Sequence[Iterable[str]]) -> None:
+    """Write a table of which each column is text already; rows are numbered from 0."""
+    header = TABLES[name]
+    if name != "equity":
+        header, columns = ("seq", *header), [map(str, count()), *columns]
+    with open(os.path.join(out, name + ".csv"), "w", encoding="utf-8", newline="") as f:
+        f.write("\n".join([",".join(header), *map(",".join, zip(*columns)), ""]))
+
+
+def texts(column: Sequence[Any]) -> list[str]:
+    """Return the cells of a column as csv writes them, in half of its time."""
+    kinds = set(map(type, column))
+    if str in kinds:
+        known = {word: _quoted(word) for word in set(column)}
+        return [known[word] for word in column]
+    if None in column:
+        return ["" if number is None else repr(number) for number in column]
+    return list(map(repr, column))
+
+
+def _quoted(word: str | None) -> str:
+    line = StringIO()
+    csv_writer(line, lineterminator="\n").writerow((word, ""))
+    return line.getvalue()[: -len(",\n")]
+
+
+def _columns(name: str, rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
     columns = TABLES[name]
     body = [tuple(row) for row in rows]
     for number, row in enumerate(body):
         if len(row) != len(columns):
             why = f"{len(row)} values, not {len(columns)} ({', '.join(columns)})"
             raise Refused("bad-output", f"the engine gave {name} row {number} with {why}")
-    typed = [_column(name, c, cells) for c, cells in zip(columns, zip(*body))]
-    if name != "equity":
-        columns = ("seq", *columns)
-        typed = [range(len(body)), *typed] if body else []
-    with open(os.path.join(out, name + ".csv"), "w", encoding="utf-8", newline="") as f:
-        table = csv_writer(f, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(zip(*typed))
+    cells = list(zip(*body)) or [()] * len(columns)
+    return [_column(name, column, found) for column, found in zip(columns, cells)]
 
 
 def _column(name: str, column: str, cells: Sequence[Any]) -> Sequence[Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from git_bt.canonical import COLUMNS, decode_json, decode_table, encode_json, sha256
+from git_bt.canonical import COLUMNS, check_table, decode_json, encode_json, sha256
 from git_bt.errors import Corrupt
 from git_bt.model import EngineVersion, Environment, Output
 
@@ -152,7 +152,7 @@ def read_output(folder: Path, known: Mapping[str, str]) -> Output:
 
 def _prove(name: str, data: bytes) -> None:
     if name in COLUMNS:
-        decode_table(data, name)
+        check_table(data, name)
     elif name == "summary.json" and encode_json(decode_json(data, name)) != data:
         raise Corrupt(f"{name}: not in canonical form")
 
