@@ -13,6 +13,7 @@ ROOMS: dict[str, set[str]] = {
     "model": {"errors"},
     "reports": {"errors", "model"},
     "looking": {"errors", "model", "reports"},
+    "gating": {"errors", "model"},
     "sharing": {"errors", "model", "reports"},
     "canonical": {"errors", "model"},
     "paths": {"errors"},
@@ -51,14 +52,16 @@ ROOMS: dict[str, set[str]] = {
         "sync",
     },
     "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
+    "gate": BASE | {"gating", "policy", "compare", "metrics"},
     "commands": BASE
     | {
         "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle",
         "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store", "ledger",
-        "sync", "fsck", "reports", "looking", "sharing", "engines", "policy", "commands",
+        "sync", "fsck", "reports", "looking", "sharing", "engines", "policy", "gating", "gate",
+        "commands",
     },
     "recorder": BASE | {"sweep_records", "spool", "engines"},
-    "output": {"errors", "model", "reports", "looking", "sharing", "output"},
+    "output": {"errors", "model", "reports", "looking", "gating", "sharing", "output"},
     "cli": {"errors", "model", "reports", "looking", "commands", "output", "cli"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}

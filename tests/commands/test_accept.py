@@ -251,6 +251,47 @@ def test_a_passing_run_of_changed_inputs_is_known_as_such(project: GitRepo) -> N
     )
 
 
+# -- an output that was recorded already ----------------------------------------------------------
+
+
+def test_a_recorded_change_can_be_accepted(project: GitRepo) -> None:
+    """Packed and tied, so that nothing diverges: it takes the place of what stood before."""
+    record(step=silent, cwd=project.path)
+    (first,) = [line.bundle for line in lines_at_head(project) if line.strategy == ONCE]
+    project.commit("change", **{f"{ONCE}/strategy.py": on_trade("self.market_buy(2.0)")})
+    second = bundle_id(project, ONCE, runs=1)
+    record(step=silent, cwd=project.path)
+    assert accepted(project, reason="all")[0].replaces == first
+    with pytest.raises(Incomplete, match="no output to accept"):
+        accepted(project, ONCE)
+
+    assert {(x.kind, x.bundle, x.replaces) for x in lines_at_head(project)} == {
+        ("measured", second, None), ("accepted", second, first),
+    }  # fmt: skip
+
+
+def test_all_leaves_older_changes_alone(project: GitRepo) -> None:
+    """What another commit brought is accepted by name, not in passing."""
+    record(step=silent, cwd=project.path)
+    project.commit("change", **{f"{ONCE}/strategy.py": on_trade("self.market_buy(2.0)")})
+    second = bundle_id(project, ONCE, runs=1)
+    record(step=silent, cwd=project.path)
+    project.commit("other")
+
+    assert accepted(project) == ()
+    assert [a.bundle for a in accepted(project, ONCE)] == [second]
+
+
+def test_a_refactoring_has_nothing_to_accept(project: GitRepo) -> None:
+    """Other inputs that gave the same output took the place of nothing."""
+    record(step=silent, cwd=project.path)
+    project.commit("change", **{f"{ONCE}/strategy.py": BUY_ONCE + "\n# a word\n"})
+    bundle_id(project, ONCE, runs=1)
+    record(step=silent, cwd=project.path)
+
+    assert accepted(project) == ()
+
+
 # -- another engine -------------------------------------------------------------------------------
 
 

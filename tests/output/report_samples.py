@@ -1,6 +1,7 @@
 """One report of each kind and ending, for the golden texts and the schemas.
 
-After a change that is meant, `python tests/output/report_samples.py` writes the golden files anew.
+After a change that is meant, `PYTHONPATH=tests python tests/output/report_samples.py` writes the
+golden files anew.
 """
 
 import dataclasses
@@ -77,6 +78,7 @@ from git_bt.sharing import (
     Side,
     Taken,
 )
+from output.gate_samples import GATES
 
 GOLDEN = Path(__file__).parent / "golden"
 A, B, C = "3f2a9c81d0e4" + "0" * 52, "77aa01b2c3d4" + "1" * 52, "c0ffee" + "2" * 58
@@ -536,6 +538,7 @@ REPORTS: dict[str, Any] = {
         commit="0123456789abcdef" + "0" * 24, changed_line=("    fast = 10\n", "    fast = 12\n"),
         next=("cd git-bt-demo", "git bt ls"),
     ),
+    **GATES,
 }  # fmt: skip
 
 

@@ -149,7 +149,7 @@ BARE = {
     "engines_none",
 }
 BARE |= {"record_empty", "record_nothing", "accept_nothing"}
-BARE |= {"init_again", "init_undo_nothing"}
+BARE |= {"init_again", "init_undo_nothing", "gate_nothing"}
 EVIL = "\x1b]0;x\x07\x9b31m\u202e\u2028\r\n\0\ud800\x7f"
 
 

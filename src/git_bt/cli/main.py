@@ -36,6 +36,7 @@ COMMANDS = {
     "tape": "tape",
     "fetch": "share",
     "push": "share",
+    "gate": "gate",
     "init": "share",
     "doctor": "share",
     "fsck": "look",

@@ -1,8 +1,8 @@
 """Take an output as the expected one from now on, without another run.
 
 What is taken is the candidate that `validate` kept of the work tree's inputs, or an output that
-the store has of them beside the expected one. It takes a person to say so: who, when and why is in
-the run record.
+the store has of them: beside the expected one, or recorded in place of an earlier one. It takes a
+person to say so: who, when and why is in the run record.
 """
 
 import time
@@ -25,7 +25,7 @@ from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, ExitCode, Incomplete, Usage
 from git_bt.interpreters import load_adapter
-from git_bt.ledger import Baseline, Claim
+from git_bt.ledger import Baseline, Claim, output_key
 from git_bt.model import (
     Bundle,
     Captured,
@@ -112,15 +112,22 @@ def _named(workspace: Workspace, name: str) -> _Taken:
 def _everything(workspace: Workspace) -> Iterator[_Taken]:
     for name in find_strategies(workspace.files):
         try:
-            found = _of_strategy(workspace, read_strategy(workspace.files, name))
+            found = _of_strategy(workspace, read_strategy(workspace.files, name), is_named=False)
         except (Usage, Incomplete):
             continue  # what cannot be run has no candidate
         if found is not None:
             yield found
 
 
-def _of_strategy(workspace: Workspace, strategy: Strategy) -> _Taken | None:
+def _of_strategy(
+    workspace: Workspace, strategy: Strategy, *, is_named: bool = True
+) -> _Taken | None:
     """Return what can be accepted of a strategy as the work tree holds it, None of nothing.
+
+    Args:
+        workspace: where.
+        strategy: as the work tree holds it.
+        is_named: somebody asks for it by name; else what was tied to older commits rests.
 
     Raises:
         Usage: several outputs are in the store, and none of them is expected.
@@ -142,7 +149,11 @@ def _of_strategy(workspace: Workspace, strategy: Strategy) -> _Taken | None:
     base = workspace.ledger.baseline(strategy.name, workspace.head)
     claims = workspace.ledger.claims(built.manifest.inputs)
     others = [c for c in claims if base is None or base.bundle not in c.bundles]
-    if len(claims) < 2 or not others:
+    if not others and claims and base is not None:
+        is_new = is_named or base.commit == workspace.head
+        stood = _stood_before(workspace, strategy.name, base) if is_new else None
+        others = [] if stood is None else list(claims)
+    if not others or base is None:
         return None
     if len(others) > 1:
         shown = ", ".join(claim.bundle[:12] for claim in others)
@@ -151,6 +162,31 @@ def _of_strategy(workspace: Workspace, strategy: Strategy) -> _Taken | None:
             hint=f"git bt accept {others[-1].bundle[:12]}, or another of them",
         )
     return _stored(workspace, others[0].bundle, strategy.name)
+
+
+def _stood_before(workspace: Workspace, strategy: str, base: Baseline) -> Baseline | None:
+    """Return what a result took the place of by being recorded: the last one of other inputs.
+
+    None where there is none, where it gave the same output, or where somebody accepted that.
+    """
+    ledger, repo = workspace.ledger, workspace.need_store().repo
+    found: Baseline | None = base
+    while found is not None and found.inputs == base.inputs:
+        parent = None if found.commit is None else repo.resolve(f"{found.commit}^1")
+        found = None if parent is None else ledger.baseline(strategy, parent)
+    if found is None or found.line is None:
+        return None
+    keys = [_output_key(workspace, each.bundle) for each in (base, found)]
+    runs = [run for claim in ledger.claims(base.inputs) for _, run in claim.runs]
+    is_settled = any(r.kind == "accept" and r.replaces == found.bundle for r in runs)
+    return None if keys[0] == keys[1] or is_settled else found
+
+
+def _output_key(workspace: Workspace, bundle: str) -> str | None:
+    try:
+        return output_key(workspace.need_store().bundle(bundle).manifest)
+    except Usage:  # it has not come here
+        return None
 
 
 def _bundle(
@@ -217,6 +253,8 @@ class _Accepting:
         ledger, store = self.workspace.ledger, self.workspace.need_store()
         bundle, inputs = taken.bundle, taken.bundle.manifest.inputs
         base = ledger.baseline(taken.strategy, self.workspace.head)
+        if base is not None and base.bundle == bundle.id:
+            base = _stood_before(self.workspace, taken.strategy, base) or base
         replaced = _replaced(bundle.id, base, ledger.claims(inputs))
         if base is not None and base.bundle == bundle.id and not replaced:
             Candidates(self.workspace.cache).drop(inputs)

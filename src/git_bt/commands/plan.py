@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from git_bt.bundle import OUTPUT, snapshot_of, strategy_content, tape_of
 from git_bt.commands.workspace import Workspace
@@ -17,9 +17,6 @@ from git_bt.interpreters import Adapter, Interpreter, Wanted, find_interpreter, 
 from git_bt.model import Bundle, Captured, Strategy, Tape
 from git_bt.records import below
 from git_bt.runner import Job
-
-if TYPE_CHECKING:
-    from git_bt.files import Files
 
 DEFAULT_ENGINE = "flox"
 
@@ -106,9 +103,8 @@ def job_of_strategy(
     grant: Grant,
     *,
     market: Tape | None = None,
-    files: "Files | None" = None,
 ) -> tuple[Job, Captured, Tape]:
-    """Capture a strategy and its tape from a view, and return the job with both.
+    """Capture a strategy and its tape from the workspace's files, and return the job with both.
 
     Args:
         workspace: where they lie.
@@ -116,7 +112,6 @@ def job_of_strategy(
         engine: what runs it.
         grant: what the user grants the run.
         market: the tape of a strategy that names none.
-        files: the view that the strategy was read from; None is the work tree.
 
     Raises:
         Usage: no tape is named, or a file cannot be captured.
@@ -130,7 +125,7 @@ def job_of_strategy(
         raise Usage(
             f"{strategy.name} names no tape", hint="add --tape PATH, or tape: to strategy.yaml"
         )
-    files = workspace.files if files is None else files
+    files = workspace.files
     captured = capture(files, strategy)
     if strategy.tape is not None:
         market = read_tape(files, strategy, top=workspace.top, cwd=workspace.cwd)

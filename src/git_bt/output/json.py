@@ -62,7 +62,8 @@ def _clean(value: Any) -> Any:
 # -- pieces ---------------------------------------------------------------------------------------
 
 
-def _engine(engine: EngineVersion | None) -> Json | None:
+def engine_json(engine: EngineVersion | None) -> Json | None:
+    """Return an engine with its version as an object."""
     return None if engine is None else {"name": engine.name, "version": engine.version}
 
 
@@ -106,7 +107,7 @@ def _changes(found: Iterable[r.Change]) -> list[Json]:
 
 def _manifest(manifest: Manifest) -> Json:
     return {
-        "engine": _engine(manifest.engine),
+        "engine": engine_json(manifest.engine),
         "inputs": manifest.inputs,
         "entry_point": manifest.entry_point,
         "config": manifest.config,
@@ -134,7 +135,7 @@ def run_json(run_id: str | None, run: RunRecord) -> Json:
         "elapsed_ms": run.elapsed_ms,
         "runs": run.runs,
         "isolation": run.isolation,
-        "engine": _engine(run.engine),
+        "engine": engine_json(run.engine),
         "python": run.python,
         "platform": run.platform,
         "packages": run.packages,
@@ -157,7 +158,7 @@ def _validation(v: Validation) -> Json:
         "environment": [
             {"name": c.name, "recorded": c.recorded, "here": c.here} for c in v.environment
         ],
-        "engine": _engine(v.engine),
+        "engine": engine_json(v.engine),
         "reused": v.reused,
         "elapsed_s": v.elapsed_s,
         **_words(v),
@@ -175,7 +176,7 @@ def _pack(p: r.PackReport) -> Json:
         "environment": p.environment,
         "snapshot": p.snapshot,
         "strategy": p.strategy,
-        "engine": _engine(p.engine),
+        "engine": engine_json(p.engine),
         "metrics": metrics_json(p.metrics),
         "verdict": p.verdict.value,
         "elapsed_s": p.elapsed_s,
@@ -197,8 +198,8 @@ def _replay(p: r.ReplayReport) -> Json:
         "name": p.name,
         "bundle": p.bundle,
         "strategy": p.strategy,
-        "engine": _engine(p.engine),
-        "recorded_engine": _engine(p.recorded_engine),
+        "engine": engine_json(p.engine),
+        "recorded_engine": engine_json(p.recorded_engine),
         "expected": metrics_json(p.expected),
         "actual": metrics_json(p.actual),
         "elapsed_s": p.elapsed_s,
@@ -213,7 +214,7 @@ def _ls(found: r.ListReport) -> Json:
             {
                 "bundle": b.bundle,
                 "strategy": b.strategy,
-                "engine": _engine(b.engine),
+                "engine": engine_json(b.engine),
                 "verdict": b.verdict.value if b.verdict else None,
                 "when_ns": b.when_ns,
                 "metrics": metrics_json(b.metrics),
@@ -329,9 +330,11 @@ def _demo(d: r.DemoReport) -> Json:
 def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
     if kind in _CONVERT:
         return _CONVERT[kind]
-    from git_bt.output import looking_json, sharing_json, tying_json
+    from git_bt.output import gating_json, looking_json, sharing_json, tying_json
 
-    found = (looking_json.CONVERT, tying_json.CONVERT, sharing_json.CONVERT)
+    found = (
+        looking_json.CONVERT, tying_json.CONVERT, sharing_json.CONVERT, gating_json.CONVERT,
+    )  # fmt: skip
     return next(convert[kind] for convert in found if kind in convert)
 
 

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from git_bt import gating as g
 from git_bt import looking as k
 from git_bt import reports as r
 from git_bt import sharing as s
-from git_bt.output import holdings, looking, sharing, tying, verdicts
+from git_bt.output import gating, holdings, looking, sharing, tying, verdicts
 from git_bt.output.style import Style, color_wanted
 from git_bt.output.words import fit_encoding, iso_time, plain
 
@@ -33,6 +34,7 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     r.EnginesReport: holdings.engines,
     r.RecordReport: tying.record,
     r.AcceptReport: tying.accept,
+    g.GateReport: gating.gate,
     k.TapePinReport: looking.tape_pin,
     s.FetchReport: sharing.fetch,
     s.PushReport: sharing.push,
