@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from git_bt.bundle import OUTPUT, snapshot_of, strategy_content, tape_of
+from git_bt.canonical import normalise
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import Corrupt, Usage
 from git_bt.interpreters import Adapter, Interpreter, Wanted, find_interpreter, load_adapter
@@ -47,7 +48,7 @@ def engine_of_strategy(workspace: Workspace, strategy: Strategy, grant: Grant) -
     """
     adapter = load_adapter(strategy.engine or DEFAULT_ENGINE)
     try:
-        config = adapter.complete(strategy.config)
+        config = normalise(adapter.complete(strategy.config))  # as a bundle of it will have it
     except ValueError as e:
         raise Usage(f"{strategy.name}: {e}") from e
     root = workspace.top / strategy.root

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .refusal import Refused
+from .refusal import Refused, nearest
 
 MODULE = "git_bt_strategy"
 """The name under which an entry point is loaded; a file's own name may be a package's too."""
@@ -61,6 +62,18 @@ def the_subclass(module: Any, base: type, path: str) -> Any:
             "keep one in the entry point, and what it is made of in other files" if last else None,
         )
     return last[0]
+
+
+def check_params(params: Iterable[str], known: Sequence[str], cls: type) -> None:
+    """Check the names of a strategy's parameters.
+
+    Raises:
+        Refused: the strategy has no parameter of a name.
+    """
+    for name in params:
+        if name not in known:
+            told = f"unknown parameter {name!r} of strategy {cls.__name__}{nearest(name, known)}"
+            raise Refused("raised", told, "mend params: of the config, or the strategy")
 
 
 def function(module: Any, name: str, path: str, takes: str) -> Any:

@@ -1,0 +1,5 @@
+"""The engines as the contract suite needs them, one file each."""
+
+from described import backtesting, flox
+
+ENGINES = (flox.DESCRIBED, backtesting.DESCRIBED)
