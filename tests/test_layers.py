@@ -78,8 +78,9 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level:
-            is_beside = path.with_name(f"{node.module}.py").is_file()
-            allowed = room(path) == "engines" and is_beside
+            beside = [node.module] if node.module else [alias.name for alias in node.names]
+            found = all(path.with_name(f"{name}.py").is_file() for name in beside)
+            allowed = room(path) == "engines" and found
             assert allowed, f"{path}:{node.lineno}: relative import"
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
