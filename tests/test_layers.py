@@ -15,6 +15,7 @@ ROOMS: dict[str, set[str]] = {
     "looking": {"errors", "model", "reports"},
     "gating": {"errors", "model"},
     "sharing": {"errors", "model", "reports"},
+    "capturing": {"errors", "model"},
     "canonical": {"errors", "model"},
     "paths": {"errors"},
     "fields": {"errors"},
@@ -55,13 +56,15 @@ ROOMS: dict[str, set[str]] = {
     "gate": BASE | {"gating", "policy", "compare", "metrics"},
     "commands": BASE
     | {
-        "repo", "objects", "files", "capture", "interpreters", "processes", "runner", "bundle",
-        "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store", "ledger",
-        "sync", "fsck", "reports", "looking", "sharing", "engines", "policy", "gating", "gate",
-        "commands",
+        "repo", "objects", "files", "live", "capture", "interpreters", "processes", "runner",
+        "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store",
+        "ledger", "sync", "fsck", "reports", "looking", "sharing", "capturing", "engines", "policy",
+        "gating", "gate", "commands",
     },
     "recorder": BASE | {"sweep_records", "spool", "engines"},
-    "output": {"errors", "model", "reports", "looking", "gating", "sharing", "output"},
+    "output": {
+        "errors", "model", "reports", "looking", "gating", "sharing", "capturing", "output",
+    },
     "cli": {"errors", "model", "reports", "looking", "commands", "output", "cli"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}

@@ -8,6 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from git_bt.capturing import CaptureReport
 from git_bt.errors import ExitCode
 from git_bt.looking import (
     CommitReport,
@@ -532,6 +533,22 @@ REPORTS: dict[str, Any] = {
     ),
     "doctor_fine": DoctorReport(
         checks=(Check(name="refs", state=Health.FINE, message="nothing is stored yet"),)
+    ),
+    "capture": CaptureReport(
+        snapshot=A, project_root="..", entry_point="my_strategy.py", method="yaml", is_stored=True,
+        files={
+            "my_strategy.py": Member(sha256=B, size=505),
+            "utils/indicators.py": Member(sha256=C, size=2048),
+        },
+        notices=(
+            Notice(
+                kind="listed_file_missing", message="x.py is listed, but not there", path="x.py"
+            ),
+        ),
+    ),
+    "capture_dry": CaptureReport(
+        snapshot=A, project_root=".", entry_point="s.py", method="entry_point", is_stored=False,
+        files={"s.py": Member(sha256=B, size=505)},
     ),
     "demo": DemoReport(
         directory="git-bt-demo", packed=PACKED, reproduced=REPRODUCED, diverged=DIVERGED,

@@ -62,12 +62,13 @@ def _readable(
     """Return the paths whose bytes can be had and stored, and a notice of each other one."""
     found, notices = [], []
     for path in paths:
+        if path == entry:
+            found.append(path)
+            continue
         try:
             check_path(path)
             files.load((path,))
         except BtError as e:
-            if path == entry:
-                raise
             kind = "source_undecodable" if path.endswith(".py") else "listed_file_missing"
             notices.append(Notice(kind=kind, message=f"left out {path}: {e.message}", path=path))
         else:

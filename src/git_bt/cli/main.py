@@ -20,6 +20,7 @@ from git_bt.errors import ExitCode
 COMMANDS = {
     "demo": "start",
     "engines": "start",
+    "capture": "capture",
     "pack": "run",
     "validate": "run",
     "replay": "run",

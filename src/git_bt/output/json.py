@@ -89,7 +89,8 @@ def differences_json(found: Iterable[Difference]) -> list[Json]:
     ]
 
 
-def _notices(found: Iterable[Notice]) -> list[Json]:
+def notices_json(found: Iterable[Notice]) -> list[Json]:
+    """Return notices as objects."""
     return [{"kind": n.kind, "message": n.message, "path": n.path} for n in found]
 
 
@@ -162,7 +163,7 @@ def _validation(v: Validation) -> Json:
         "reused": v.reused,
         "elapsed_s": v.elapsed_s,
         **_words(v),
-        "notices": _notices(v.notices),
+        "notices": notices_json(v.notices),
     }
 
 
@@ -185,7 +186,7 @@ def _pack(p: r.PackReport) -> Json:
         "differences": differences_json(p.comparison.differences if p.comparison else ()),
         "more": p.comparison.more if p.comparison else {},
         **_words(p),
-        "notices": _notices(p.notices),
+        "notices": notices_json(p.notices),
     }
 
 
@@ -330,10 +331,11 @@ def _demo(d: r.DemoReport) -> Json:
 def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
     if kind in _CONVERT:
         return _CONVERT[kind]
-    from git_bt.output import gating_json, looking_json, sharing_json, tying_json
+    from git_bt.output import capturing_json, gating_json, looking_json, sharing_json, tying_json
 
     found = (
         looking_json.CONVERT, tying_json.CONVERT, sharing_json.CONVERT, gating_json.CONVERT,
+        capturing_json.CONVERT,
     )  # fmt: skip
     return next(convert[kind] for convert in found if kind in convert)
 

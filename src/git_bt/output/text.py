@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from git_bt import capturing as c
 from git_bt import gating as g
 from git_bt import looking as k
 from git_bt import reports as r
 from git_bt import sharing as s
-from git_bt.output import gating, holdings, looking, sharing, tying, verdicts
+from git_bt.output import capturing, gating, holdings, looking, sharing, tying, verdicts
 from git_bt.output.style import Style, color_wanted
 from git_bt.output.words import fit_encoding, iso_time, plain
 
@@ -44,6 +45,7 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     k.StatusReport: looking.status,
     k.CommitReport: looking.commit,
     k.ConflictsReport: looking.conflicts,
+    c.CaptureReport: capturing.capture,
 }
 
 
