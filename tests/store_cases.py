@@ -21,7 +21,15 @@ from git_bt.model import (
 )
 from git_bt.notes import Notes
 from git_bt.objects import Objects
-from git_bt.records import decode_note, inputs_of, make_bundle
+from git_bt.records import decode_note, inputs_of, make_bundle, snapshot_id
+from git_bt.sweep_records import (
+    Surroundings,
+    Sweep,
+    SweepRun,
+    Swept,
+    encode_surroundings,
+    sweep_id,
+)
 
 ENGINE = EngineVersion(name="flox", version="0.11.0")
 ENVIRONMENT = sha256(b"environment")
@@ -93,6 +101,32 @@ def run_of(bundle: Bundle, when_ns: int = 1) -> RunRecord:
         platform="Linux-x86_64",
         packages={"lrvx": "0.11.0"},
         author="A U Thor <author@example.com>",
+    )
+
+
+def swept_of(number: int = 0, runs: int = 3, *, writer: int = 0) -> Swept:
+    """Make a sweep of the code of `snapshot_of(number)`, with runs of one writer."""
+    snapshot = snapshot_id(snapshot_of(number).snapshot)
+    sweep = Sweep(name=f"sweep {number}", snapshot=snapshot, engine="flox")
+    around = Surroundings(python="3.11.7", platform="linux-x86_64", packages={"numpy": "2.4.6"})
+    environment = sha256(encode_surroundings(around))
+    return Swept(
+        sweep=sweep,
+        runs=tuple(
+            SweepRun(
+                sweep=sweep_id(sweep),
+                writer=f"{writer:016x}",
+                seq=seq,
+                started_ns=1_700_000_000_000_000_000 + seq,
+                elapsed_ns=5_000_000,
+                status="ok",
+                params={"fast": seq, "slow": 20},
+                metrics={"sharpe": seq / 3, "trades": 3},
+                environment=environment,
+            )
+            for seq in range(runs)
+        ),
+        environments={environment: around},
     )
 
 

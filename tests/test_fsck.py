@@ -20,7 +20,8 @@ from git_bt.repo import Repo
 from git_bt.reports import FsckReport, Problem
 from git_bt.store import Store
 from git_bt.store_layout import REF, place
-from store_cases import ENVIRONMENT, bundle_of, run_of, snapshot_of
+from git_bt.sweep_records import encode_chunk, sweep_id
+from store_cases import ENVIRONMENT, bundle_of, run_of, snapshot_of, swept_of
 
 GIT = ("git", "-c", "core.fsmonitor=false")
 
@@ -344,14 +345,53 @@ def test_what_does_not_belong_is_found(one: Place, path: str) -> None:
     assert [p.kind for p in one.problems()] == ["layout"]
 
 
-def test_sweeps_are_left_alone(one: Place) -> None:
-    """A later release keeps sweeps here; their objects are searched all the same."""
-    one.put(f"v1/sweeps/{'a' * 64}/chunk.csv", b"1\n")
-    assert one.problems() == ()
-    oid = one.git("rev-parse", f"{REF}:v1/sweeps/{'a' * 64}/chunk.csv")
-    one.loose(oid).unlink()
+@pytest.fixture
+def swept(one: Place) -> Place:
+    """Give a store with a sweep as well."""
+    repo = Repo.find(one.path)
+    with Objects(repo) as objects:
+        Store(repo, objects).save(captured=[snapshot_of(1)], sweeps=[swept_of(1)])
+    return one
 
-    assert [p.name for p in one.problems()] == [oid]
+
+def test_a_sweep_is_looked_at(swept: Place) -> None:
+    """Whole, and counted."""
+    report = swept.fsck()
+
+    assert (report.sweeps, report.problems) == (1, ())
+
+
+CHUNK = encode_chunk(swept_of(1).runs[:1])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("sweep.json", None, "is missing"),
+        ("sweep.json", b"{}\n", "do not give this id"),
+        (f"{sha256(b'a,b')}.csv", b"a,b", "columns must begin"),
+        (f"{'ab' * 32}.csv", CHUNK, "do not give this id"),
+        (f"{sha256(CHUNK)}.csv", CHUNK[:-1], "do not give this id"),
+        (f"environments/{'ab' * 32}.json", b"{}\n", "do not give this id"),
+        ("notes.txt", b"", "does not belong here"),
+    ],
+)
+def test_a_broken_sweep_is_found(swept: Place, name: str, data: bytes | None, says: str) -> None:
+    """Each of its files by its name."""
+    swept.put(f"{place('sweeps', sweep_id(swept_of(1).sweep))}/{name}", data)
+    (problem,) = swept.problems()
+
+    assert problem.kind == "sweep"
+    assert says in problem.message
+
+
+def test_a_sweep_without_its_code_is_found(swept: Place) -> None:
+    """The snapshot that it names is not in the store."""
+    swept.put(place("snapshots", swept_of(1).sweep.snapshot or ""), None)
+
+    assert [(p.kind, p.message[:20]) for p in swept.problems()] == [
+        ("sweep", "there is no snapshot")
+    ]
 
 
 # -- every byte -----------------------------------------------------------------------------------

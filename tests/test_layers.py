@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "git_bt"
-BASE = {"errors", "model", "canonical", "fields", "records", "paths"}
+BASE = {"errors", "model", "canonical", "fields", "records", "sweep_records", "paths"}
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "model": {"errors"},
@@ -21,8 +21,10 @@ ROOMS: dict[str, set[str]] = {
     "fields": {"errors"},
     "records": {"errors", "model", "canonical", "fields"},
     "sweep_records": {"errors", "model", "canonical", "fields"},
-    "spool": BASE | {"sweep_records"},
-    "spool_reading": BASE | {"sweep_records", "spool"},
+    "spool": BASE,
+    "spool_reading": BASE | {"spool"},
+    "sweeping": BASE,
+    "ranking": BASE,
     "git_process": {"errors"},
     "repo": {"errors", "model", "git_process"},
     "objects": {"errors", "model", "git_process", "repo"},
@@ -56,13 +58,15 @@ ROOMS: dict[str, set[str]] = {
     "gate": BASE | {"gating", "policy", "compare", "metrics"},
     "commands": BASE
     | {
+        "spool", "spool_reading", "ranking", "sweeping",
         "repo", "objects", "files", "live", "capture", "interpreters", "processes", "runner",
         "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store",
         "ledger", "sync", "fsck", "reports", "looking", "sharing", "capturing", "engines", "policy",
         "gating", "gate", "commands",
     },
-    "recorder": BASE | {"sweep_records", "spool", "engines"},
+    "recorder": BASE | {"spool", "engines", "commands"},
     "output": {
+        "sweep_records", "sweeping",
         "errors", "model", "reports", "looking", "gating", "sharing", "capturing", "output",
     },
     "cli": {"errors", "model", "reports", "looking", "commands", "output", "cli"},

@@ -23,19 +23,20 @@ from git_bt.store_layout import (
     MANIFEST,
     REF,
     SNAPSHOT,
+    SWEEP,
     TOP,
     digest_at,
     place,
     proved_manifest,
+    proved_part,
     proved_run,
     proved_snapshot,
     stored_members,
 )
 
-KINDS = ("bundles", "snapshots", "runs", "inputs")
+KINDS = ("bundles", "snapshots", "runs", "inputs", "sweeps")
 _MOST_FOLDERS = 100_000
 _SUBMODULE = "160000"  # a commit of another repository: not ours to have
-OTHER_KINDS = ("sweeps",)  # their objects are proved, what they mean is not ours
 
 
 def fsck(repo: Repo, objects: Objects) -> FsckReport:
@@ -85,6 +86,7 @@ class _Search:
     problems: list[Problem] = field(default_factory=list)
     bundles: set[str] = field(default_factory=set)
     snapshots: set[str] = field(default_factory=set)
+    sweeps: dict[str, str | None] = field(default_factory=dict)  # to the snapshot that each names
     runs: dict[str, RunRecord | None] = field(default_factory=dict)
     inputs: set[tuple[str, str, str]] = field(default_factory=set)
     cut: dict[str, Oid] = field(default_factory=dict)  # path of a folder that cannot be read
@@ -101,6 +103,7 @@ class _Search:
             bundles=len(self.bundles),
             snapshots=len(self.snapshots),
             runs=len(self.runs),
+            sweeps=len(self.sweeps),
             objects=len(self.trees) + len(self.blobs) + len(self.commits),
             problems=(*found, *self.problems),
         )
@@ -219,7 +222,7 @@ class _Search:
                 self.report("layout", top, "is not known to this git-bt")
                 continue
             found = self._folder(f"{TOP}/", first.oid)
-            for name in sorted(found.keys() - {*KINDS, *OTHER_KINDS}):
+            for name in sorted(found.keys() - set(KINDS)):
                 self.report("layout", f"{TOP}/{name}", "is not known to this git-bt")
             for kind in KINDS:
                 if kind in found:
@@ -328,6 +331,21 @@ class _Search:
         except BtError as e:
             self.report("run", place("runs", digest), e.message)
 
+    def sweep(self, digest: str, entry: TreeEntry) -> None:
+        self.sweeps[digest] = None
+        path = place("sweeps", digest)
+        files = dict(self._files(entry))
+        if SWEEP not in files and entry.oid not in self.broken:
+            self.report("sweep", path, f"{SWEEP} is missing")
+        for name, stored in files.items():
+            data = self.document(stored)
+            try:
+                sweep = None if data is None else proved_part(name, data, digest)
+            except BtError as e:
+                self.report("sweep", f"{path}/{name}", e.message)
+            else:
+                self.sweeps[digest] = sweep.snapshot if sweep else self.sweeps[digest]
+
     def inputs_of(self, digest: str, entry: TreeEntry) -> None:
         nothing = TreeEntry(REGULAR, blob_oid(b"", self.repo.hash_name))
         base = place("inputs", digest)
@@ -342,7 +360,14 @@ class _Search:
                     self.report("inputs", f"{base}/{environment}/{run}", "is not an empty file")
 
     def _cross_check(self) -> None:
-        """Hold run records and inputs entries against each other."""
+        """Hold run records and inputs entries against each other, sweeps against snapshots."""
+        for digest, snapshot in self.sweeps.items():
+            if snapshot is None or snapshot in self.snapshots:
+                continue
+            if self._is_cut(place("snapshots", snapshot)):
+                continue
+            path = f"{place('sweeps', digest)}/{SWEEP}"
+            self.report("sweep", path, f"there is no snapshot {snapshot}")
         named = {run for _, _, run in self.inputs}
         for digest, environment, run in sorted(self.inputs):
             path = f"{place('inputs', digest)}/{environment}/{run}"
@@ -370,4 +395,5 @@ _CHECKS = {
     "snapshots": _Search.snapshot,
     "runs": _Search.run,
     "inputs": _Search.inputs_of,
+    "sweeps": _Search.sweep,
 }

@@ -6,6 +6,7 @@ goes on. There is no stack of runs: each `with` stands for itself, so that threa
 generators and one run inside another need no care.
 """
 
+import atexit
 import json
 import logging
 import os
@@ -171,12 +172,24 @@ class _Process:
         self.code = None if entry is None or folder is None else _capture(entry)
         self._surroundings: Surroundings | None = None
 
+    def end(self) -> None:
+        """Flush when the process ends; what this cannot do, the next reading command does."""
+        from git_bt.commands.flush import flush_at_exit
+
+        try:
+            if self.spool is not None:
+                self.spool.close()
+                flush_at_exit(self.spool.folder)
+        except Exception as e:  # noqa: BLE001  recording never fails a run
+            warn(f"runs are not in the store yet: {_said(e)}")
+
     def record(self, sweep: Sweep, code: Captured | None, **run: Any) -> None:
         """Append one run, outside a repository nothing."""
         if self.spool is None:
             return
         if self._surroundings is None:  # only now has everything been imported
             self._surroundings = Surroundings(**environment(set()))
+            atexit.register(self.end)
         code = code or self.code
         if code is not None:
             sweep = replace(sweep, snapshot=snapshot_id(code.snapshot))

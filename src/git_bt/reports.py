@@ -232,6 +232,7 @@ class FsckReport:
     bundles: int
     snapshots: int
     runs: int
+    sweeps: int
     objects: int
     problems: tuple[Problem, ...]
 

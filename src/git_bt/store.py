@@ -34,9 +34,11 @@ from git_bt.store_layout import (
     files_of_bundle,
     files_of_run,
     files_of_snapshot,
+    files_of_sweep,
     read_member,
 )
 from git_bt.store_reading import StoreReader
+from git_bt.sweep_records import Swept
 
 Notes = Mapping[str, Sequence[NoteLine]]
 """Full id of a commit to its results."""
@@ -74,6 +76,7 @@ class Store(StoreReader):
         bundles: Sequence[Bundle] = (),
         captured: Sequence[Captured] = (),
         runs: Sequence[RunRecord] = (),
+        sweeps: Sequence[Swept] = (),
         notes: Notes = MappingProxyType({}),
     ) -> None:
         """Add to the store and to the notes, all or nothing; what is there is not written again.
@@ -85,6 +88,7 @@ class Store(StoreReader):
             bundles: with the bytes that are to be kept.
             captured: snapshots.
             runs: run records.
+            sweeps: with the runs that are not there yet.
             notes: results by the full id of the commit they are tied to.
 
         Raises:
@@ -96,10 +100,11 @@ class Store(StoreReader):
         wanted = [file for bundle in bundles for file in files_of_bundle(bundle)]
         wanted += [file for each in captured for file in files_of_snapshot(each)]
         wanted += [file for run in runs for file in files_of_run(run)]
+        wanted += [file for swept in sweeps for file in files_of_sweep(swept)]
         self.refresh()
         if not self._missing(wanted) and not self._unnoted(notes):
             return
-        message = commit_message(bundles, captured, runs)
+        message = commit_message(bundles, captured, runs, sweeps)
         held: dict[str, Oid] = {}
         for attempt in range(_ATTEMPTS):
             try:

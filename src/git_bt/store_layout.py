@@ -4,6 +4,7 @@
     v1/snapshots/ab/cd/<60>/    snapshot.json and strategy/
     v1/runs/ab/cd/<60>.json     run records
     v1/inputs/ab/cd/<60>/<environment id>/<run id>      empty: from inputs to run records
+    v1/sweeps/ab/cd/<60>/       sweep.json, a row a run in <sha256>.csv, environments/<id>.json
 
 Equal path, equal bytes: a write only adds, so that two stores merge by union.
 """
@@ -37,13 +38,31 @@ from git_bt.records import (
     run_id,
     snapshot_id,
 )
+from git_bt.sweep_records import (
+    Surroundings,
+    Sweep,
+    SweepRun,
+    Swept,
+    decode_chunk,
+    decode_surroundings,
+    decode_sweep,
+    encode_chunk,
+    encode_surroundings,
+    encode_sweep,
+    run_order,
+    sweep_id,
+)
 
 REF = "refs/bt/store"
 TOP = "v1"
-SUFFIX = {"bundles": "", "snapshots": "", "runs": ".json", "inputs": ""}
+SUFFIX = {"bundles": "", "snapshots": "", "runs": ".json", "inputs": "", "sweeps": ""}
 """What stands in the store, and how its names end."""
 MANIFEST = "manifest.json"
 SNAPSHOT = "snapshot.json"
+SWEEP = "sweep.json"
+CHUNK = ".csv"
+ENVIRONMENTS = "environments"
+_MOST_ROWS = 10_000  # a chunk: so that no object gets too large for a host
 _MEMBERS_LIE_IN = ("strategy/", "tape/", "output/", "foreign/")
 
 
@@ -102,6 +121,41 @@ def proved_snapshot(data: bytes, digest: str) -> Snapshot:
 def proved_run(data: bytes, digest: str) -> RunRecord:
     """Return a run record; raises Corrupt when it does not give the id, or is malformed."""
     return decode_run(proved(data, digest, f"run {digest}"), f"run {digest}")
+
+
+def proved_sweep(data: bytes, digest: str) -> Sweep:
+    """Return a sweep; raises Corrupt when it does not give the id, or is malformed."""
+    return decode_sweep(proved(data, digest, f"sweep {digest}"), f"sweep {digest}")
+
+
+def proved_chunk(data: bytes, name: str, sweep: str) -> list[SweepRun]:
+    """Return the runs of a chunk; raises Corrupt when it does not give its name."""
+    what = f"sweep {sweep}: {name}"
+    return decode_chunk(proved(data, name.removesuffix(CHUNK), what), sweep, what)
+
+
+def proved_surroundings(data: bytes, digest: str) -> Surroundings:
+    """Return what runs ran on; raises Corrupt when it does not give the id, or is malformed."""
+    what = f"environment {digest}"
+    return decode_surroundings(proved(data, digest, what), what)
+
+
+def proved_part(name: str, data: bytes, digest: str) -> Sweep | None:
+    """Prove one file of a sweep, and return the sweep when it is that one.
+
+    Raises:
+        Corrupt: its bytes do not give its name, are malformed, or it lies where none may.
+    """
+    folder, _, file = name.rpartition("/")
+    if name == SWEEP:
+        return proved_sweep(data, digest)
+    if name.endswith(CHUNK) and not folder:
+        proved_chunk(data, name, digest)
+    elif name.endswith(".json") and folder == ENVIRONMENTS:
+        proved_surroundings(data, file.removesuffix(".json"))
+    else:
+        raise Corrupt("does not belong here")
+    return None
 
 
 def check_members(members: Members, what: str) -> None:
@@ -183,8 +237,29 @@ def files_of_run(run: RunRecord) -> Iterator[File]:
     yield _document(f"{place('inputs', run.inputs)}/{run.environment}/{digest}", b"")
 
 
+def files_of_sweep(swept: Swept) -> Iterator[File]:
+    """Yield what a sweep and some runs of it are in the store; raises as `files_of_run`."""
+    data = encode_sweep(swept.sweep)
+    digest = sha256(data)
+    proved_sweep(data, digest)
+    folder = place("sweeps", digest)
+    yield _document(f"{folder}/{SWEEP}", data)
+    for surroundings in swept.environments.values():
+        data = encode_surroundings(surroundings)
+        yield _document(f"{folder}/{ENVIRONMENTS}/{sha256(data)}.json", data)
+    runs = sorted(swept.runs, key=run_order)
+    for first in range(0, len(runs), _MOST_ROWS):
+        data = encode_chunk(runs[first : first + _MOST_ROWS])
+        name = f"{sha256(data)}{CHUNK}"
+        proved_chunk(data, name, digest)
+        yield _document(f"{folder}/{name}", data)
+
+
 def commit_message(
-    bundles: Sequence[Bundle], captured: Sequence[Captured], runs: Sequence[RunRecord]
+    bundles: Sequence[Bundle],
+    captured: Sequence[Captured],
+    runs: Sequence[RunRecord],
+    sweeps: Sequence[Swept] = (),
 ) -> str:
     """Return what a commit of the store says: counts, then a line `kind id` for each.
 
@@ -193,7 +268,13 @@ def commit_message(
     lines = [f"bundle {bundle.id}" for bundle in bundles]
     lines += [f"snapshot {snapshot_id(each.snapshot)}" for each in captured]
     lines += [f"run {run_id(run)}" for run in runs]
-    counts = {"bundle": len(bundles), "snapshot": len(captured), "run": len(runs)}
+    lines += [f"sweep {sweep_id(each.sweep)}" for each in sweeps]
+    counts = {
+        "bundle": len(bundles),
+        "snapshot": len(captured),
+        "run": len(runs),
+        "sweep": len(sweeps),
+    }
     said = ", ".join(f"{n} {noun}{'s' * (n > 1)}" for noun, n in counts.items() if n)
     return "\n".join([f"add {said}", "", *lines, ""])
 

@@ -5,7 +5,7 @@ Reading proves the ids of what it returns, `verify` every byte of a bundle. Wher
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from git_bt.errors import Corrupt, Usage
 from git_bt.fields import DIGEST
@@ -14,19 +14,26 @@ from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
 from git_bt.publish import read_refs
 from git_bt.repo import Repo
 from git_bt.store_layout import (
+    CHUNK,
+    ENVIRONMENTS,
     MANIFEST,
     REF,
     SNAPSHOT,
+    SWEEP,
     TOP,
     digest_at,
     place,
+    proved_chunk,
     proved_manifest,
     proved_run,
     proved_snapshot,
+    proved_surroundings,
+    proved_sweep,
     read_member,
     stored_members,
     unknown,
 )
+from git_bt.sweep_records import SweepRun, Swept, run_order
 
 MIN_PREFIX = 4
 _SHOWN = 6
@@ -90,6 +97,36 @@ class StoreReader:
     def run(self, digest: str) -> RunRecord:
         """Return a run record by its full id; raises as `bundle`."""
         return proved_run(self.objects.blob(self._entry("runs", digest).oid), digest)
+
+    def sweep(self, digest: str) -> Swept:
+        """Return a sweep by its full id, with every run of it once; raises as `bundle`."""
+        folder = self._folder("sweeps", digest)
+        sweep = proved_sweep(self._document(folder, SWEEP, f"sweep {digest}"), digest)
+        around = folder.get(ENVIRONMENTS)
+        documents = {} if around is None else self._tree(around)
+        return Swept(
+            sweep=sweep,
+            runs=self._sweep_runs(digest, folder),
+            environments={
+                name.removesuffix(".json"): proved_surroundings(
+                    self.objects.blob(entry.oid), name.removesuffix(".json")
+                )
+                for name, entry in documents.items()
+            },
+        )
+
+    def known_runs(self, digest: str, writers: Collection[str]) -> set[tuple[str, int]]:
+        """Return writer and count of the runs of some writers that a sweep has, if it is there."""
+        entry = self._at(place("sweeps", digest))
+        words = {writer.encode() for writer in writers}
+        folder = {} if entry is None else self._tree(entry)
+        found = self._sweep_runs(digest, folder, lambda data: any(w in data for w in words))
+        return {(run.writer, run.seq) for run in found}
+
+    def sweep_ids(self) -> list[str]:
+        """Return the ids of all sweeps, sorted."""
+        self.refresh()
+        return [digest for digest, _ in self._each("sweeps")]
 
     def bundle_ids(self) -> list[str]:
         """Return the ids of all bundles, sorted."""
@@ -228,6 +265,23 @@ class StoreReader:
             for (digest, _), (_, data) in zip(entries, blobs, strict=True)
         ]
         return sorted(runs, key=lambda run: (-run[1].when_ns, run[0]))
+
+    def _sweep_runs(
+        self,
+        digest: str,
+        folder: Mapping[str, TreeEntry],
+        wanted: Callable[[bytes], bool] = bool,
+    ) -> tuple[SweepRun, ...]:
+        """Return the runs of the chunks that are wanted; the same run may be in two of them."""
+        names = sorted(name for name in folder if name.endswith(CHUNK))
+        blobs = self.objects.read_many(folder[name].oid for name in names)
+        runs = {
+            (run.writer, run.seq): run
+            for name, (_, data) in zip(names, blobs, strict=True)
+            if wanted(data)
+            for run in proved_chunk(data, name, digest)
+        }
+        return tuple(sorted(runs.values(), key=run_order))
 
     def _each(self, kind: str) -> Iterator[tuple[str, TreeEntry]]:
         """Yield every id of a kind in order, and what stands there."""

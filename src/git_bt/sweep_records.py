@@ -80,6 +80,15 @@ class SweepRun:
     bundle: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """A sweep, the runs of it that are known, and what they ran on by its id."""
+
+    sweep: Sweep
+    runs: tuple[SweepRun, ...]
+    environments: Mapping[str, Surroundings] = field(default_factory=dict)
+
+
 # -- sweep and surroundings -----------------------------------------------------------------------
 
 
@@ -197,6 +206,11 @@ def sweep_run_id(run: SweepRun) -> str:
     return sha256(encode_sweep_run(run))
 
 
+def run_order(run: SweepRun) -> tuple[int, str, int]:
+    """Return what runs are ordered by: when they began; no two share writer and count."""
+    return run.started_ns, run.writer, run.seq
+
+
 def check_run(run: SweepRun, what: str) -> None:
     """Refuse a run that none of ours could be; raises Corrupt."""
     if run.status not in STATUSES:
@@ -241,7 +255,7 @@ def encode_chunk(runs: Iterable[SweepRun]) -> bytes:
     Raises:
         Corrupt: a name or a text that a table cannot hold.
     """
-    ordered = sorted(runs, key=lambda run: (run.started_ns, run.writer, run.seq))
+    ordered = sorted(runs, key=run_order)
     names = [
         (group, key)
         for group in _GROUPS

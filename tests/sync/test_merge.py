@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from git_bt.object_writer import Draft, Writer
 from git_bt.objects import TreeEntry
 from git_bt.publish import lock, swap, temporary_ref
 from git_bt.store_layout import place
+from git_bt.sweep_records import sweep_id
 from git_bt.sync import merging
-from store_cases import bundle_of, bytes_of
+from store_cases import bundle_of, bytes_of, snapshot_of, swept_of
 from sync.clones import Peer, at, clone, make_remote
 
 
@@ -257,12 +259,15 @@ def test_a_union_holds_both_sides(left: Mapping[str, bytes], right: Mapping[str,
 # -- what goes wrong on the way -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["bundles", "snapshots", "runs"])
+@pytest.mark.parametrize("kind", ["bundles", "snapshots", "runs", "sweeps"])
 def test_what_does_not_give_its_id_is_not_merged(one: Peer, kind: str) -> None:
     """What is merged cannot be taken out: so nothing of it comes in."""
     one.add(1)
     before = one.refs
-    document = {"bundles": "/manifest.json", "snapshots": "/snapshot.json", "runs": ""}[kind]
+    document = {
+        "bundles": "/manifest.json", "snapshots": "/snapshot.json", "runs": "",
+        "sweeps": "/sweep.json",
+    }[kind]  # fmt: skip
     bad, empty = place(kind, "ab" * 32), place(kind, "cd" * 32)
     wrong = commit_of(one, {f"{bad}{document}": b"{}\n"}, before[sync.STORE])
     lacking = commit_of(one, {f"{empty}/other": b"x"}, before[sync.STORE])
@@ -276,6 +281,34 @@ def test_what_does_not_give_its_id_is_not_merged(one: Peer, kind: str) -> None:
             sync.preview(one.objects, {sync.STORE: theirs})
         one.git("update-ref", sync.STORE, before[sync.STORE])
     assert one.refs == before
+
+
+def test_a_chunk_that_does_not_give_its_name_is_not_merged(one: Peer) -> None:
+    """Nor when the sweep is one that we have."""
+    swept = swept_of(1)
+    one.store.save(captured=[snapshot_of(1)], sweeps=[swept])
+    before = one.refs
+    folder = place("sweeps", sweep_id(swept.sweep))
+    wrong = commit_of(one, {f"{folder}/{'ab' * 32}.csv": b"a,b\n"}, before[sync.STORE])
+
+    with pytest.raises(Corrupt, match=f"^sweep {sweep_id(swept.sweep)} of the other store"):
+        sync.merge(one.objects, {sync.STORE: wrong})
+    assert one.refs == before
+
+
+def test_runs_of_one_sweep_from_two_sides_are_all_there(one: Peer) -> None:
+    """Each side has chunks of its own, and one run that both have counts once."""
+    ours, theirs = swept_of(1, 4, writer=1), swept_of(1, 6, writer=2)
+    both = replace(theirs, runs=(*theirs.runs, *ours.runs[:2]))
+    one.store.save(captured=[snapshot_of(1)], sweeps=[ours])
+    mine = one.refs[sync.STORE]
+    one.git("update-ref", "-d", sync.STORE)
+    one.store.save(captured=[snapshot_of(1)], sweeps=[both])
+    (move, _) = sync.merge(one.objects, {sync.STORE: mine})
+
+    assert move.how == "merged"
+    assert len(one.store.sweep(sweep_id(ours.sweep)).runs) == 10
+    assert fsck(one.repo, one.objects).problems == ()
 
 
 def test_a_ref_that_moves_meanwhile_is_merged_too(

@@ -259,6 +259,7 @@ def fsck(report: FsckReport, style: Style) -> list[str]:
             (f.bundles, "bundle"),
             (f.snapshots, "snapshot"),
             (f.runs, "run"),
+            *([(f.sweeps, "sweep")] if f.sweeps else []),
             (f.objects, "object"),
         )
     )

@@ -293,6 +293,7 @@ def _fsck(f: r.FsckReport) -> Json:
         "bundles": f.bundles,
         "snapshots": f.snapshots,
         "runs": f.runs,
+        "sweeps": f.sweeps,
         "objects": f.objects,
         "problems": [
             {"kind": p.kind, "name": p.name, "bundles": p.bundles, "message": p.message}

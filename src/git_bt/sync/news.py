@@ -1,13 +1,13 @@
 """What one state of the store or of the notes holds that another does not, and proof of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from git_bt import notes
 from git_bt.canonical import sha256
 from git_bt.errors import Corrupt
 from git_bt.model import NoteLine, Oid
 from git_bt.objects import FOLDER, Objects, TreeEntry, parse_tree
-from git_bt.store_layout import MANIFEST, SNAPSHOT, TOP, digest_at
+from git_bt.store_layout import CHUNK, MANIFEST, SNAPSHOT, SWEEP, TOP, digest_at
 
 _LEVELS = 3  # of names that spell an id
 
@@ -28,7 +28,7 @@ def new_ids(objects: Objects, kind: str, ours: Oid | None, theirs: Oid | None) -
 
 
 def prove(objects: Objects, ours: Oid | None, theirs: Oid | None) -> None:
-    """Refuse a store whose new manifests, snapshots or run records do not give their ids.
+    """Refuse a store whose new manifests, snapshots, run records or sweeps do not give their ids.
 
     What is merged cannot be taken out again. Members are proved whenever they are read: to read
     every tape here would cost more than fetching it.
@@ -53,12 +53,32 @@ def prove(objects: Objects, ours: Oid | None, theirs: Oid | None) -> None:
         for digest, (_, data) in zip(asked, objects.read_many(asked.values()), strict=True):
             if sha256(data) != digest:
                 bad = bad | {digest}
-        if bad:
-            raise Corrupt(
-                f"{kind.removesuffix('s')} {min(bad)} of the other store is not what its id says: "
-                "nothing was merged",
-                hint="git bt fsck, where it was pushed from",
-            )
+        _refuse(kind, bad)
+    _refuse("sweeps", _bad_sweeps(objects, ours, theirs))
+
+
+def _refuse(kind: str, bad: Collection[str]) -> None:
+    if bad:
+        raise Corrupt(
+            f"{kind.removesuffix('s')} {min(bad)} of the other store is not what its id says: "
+            "nothing was merged",
+            hint="git bt fsck, where it was pushed from",
+        )
+
+
+def _bad_sweeps(objects: Objects, ours: Oid | None, theirs: Oid | None) -> set[str]:
+    """Return the sweeps with a new file that does not give its name; a known one may have grown."""
+    level = [("", _kind(objects, "sweeps", ours), _kind(objects, "sweeps", theirs))]
+    for depth in range(_LEVELS + 1):
+        level = list(_below(objects, level, keep_known=depth < _LEVELS))
+    files = {path: entry.oid for path, _, entry in level if entry and entry.mode != FOLDER}
+    bad = set()
+    for path, (_, data) in zip(files, objects.read_many(files.values()), strict=True):
+        one, two, rest, name = path.split("/")[1:]
+        digest = one + two + rest
+        if sha256(data) != (digest if name == SWEEP else name.removesuffix(CHUNK)):
+            bad.add(digest)
+    return bad
 
 
 _DOCUMENTS = {"bundles": MANIFEST, "snapshots": SNAPSHOT, "runs": ""}
