@@ -165,10 +165,16 @@ def _try(
     return "", Interpreter(
         executable=examined.executable,
         version=examined.version,
-        engine=EngineVersion(name=adapter.NAME, version=version or examined.version),
+        engine=EngineVersion(name=adapter.NAME, version=version or _own_version(adapter, examined)),
         found_by=found_by,
         site_dirs=examined.site_dirs,
     )
+
+
+def _own_version(adapter: Adapter, examined: _Examined) -> str:
+    """Return the version of an engine without a distribution: its own, else the Python's X.Y."""
+    minor = ".".join(examined.version.split(".")[:2])
+    return getattr(adapter, "VERSION", minor)
 
 
 def _install(adapter: Adapter, executable: Path) -> str:

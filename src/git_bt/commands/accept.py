@@ -19,12 +19,11 @@ from git_bt.commands.expected import compare_bundles
 from git_bt.commands.inputs import Memory
 from git_bt.commands.locate import by_id, locate
 from git_bt.commands.measure import metrics_of_bundle
-from git_bt.commands.plan import DEFAULT_ENGINE
+from git_bt.commands.plan import declared
 from git_bt.commands.record import MEMORY, CommitTree
 from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, ExitCode, Incomplete, Usage
-from git_bt.interpreters import load_adapter
 from git_bt.ledger import Baseline, Claim, output_key
 from git_bt.model import (
     Bundle,
@@ -193,11 +192,7 @@ def _bundle(
     workspace: Workspace, strategy: Strategy, captured: Captured, candidate: Candidate | None
 ) -> Bundle:
     """Return the bundle of the work tree's inputs with a candidate's output."""
-    adapter = load_adapter(strategy.engine or DEFAULT_ENGINE)
-    try:
-        config = adapter.complete(strategy.config)
-    except ValueError as e:
-        raise Usage(f"{strategy.name}: {e}") from e
+    adapter, config = declared(strategy)
     unknown = EngineVersion(name=adapter.NAME, version="")
     return build_bundle(
         snapshot=captured.snapshot,

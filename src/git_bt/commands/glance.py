@@ -18,7 +18,7 @@ from git_bt.canonical import sha256, tape_sha256
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
 from git_bt.commands.inputs import Asked, answers, code_digest, inputs_of
-from git_bt.commands.plan import DEFAULT_ENGINE
+from git_bt.commands.plan import engine_name
 from git_bt.files import Entry, Files
 from git_bt.model import Member, Oid, Source, Tape
 
@@ -139,7 +139,7 @@ class Glances:
             capture(asked, strategy)
             facts = Facts(
                 tape=strategy.tape,
-                engine=strategy.engine or DEFAULT_ENGINE,
+                engine=engine_name(strategy),
                 root=strategy.root,
                 python=strategy.python,
                 runs=bool(strategy.engine or strategy.tape),

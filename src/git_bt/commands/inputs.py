@@ -19,10 +19,8 @@ from git_bt.canonical import inputs_id, sha256, tape_sha256
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
 from git_bt.capture.tape import read_tape
-from git_bt.commands.plan import DEFAULT_ENGINE
-from git_bt.errors import Usage
+from git_bt.commands.plan import declared
 from git_bt.files import Entry, Files
-from git_bt.interpreters import load_adapter
 from git_bt.model import Member, Source, Strategy, Tape, TapeState
 
 _CODE = ("canonical.py", "capture/*.py", "files/*.py", "engines/*.py", "commands/inputs.py")
@@ -56,11 +54,7 @@ def inputs_of(
     """
     captured = capture(files, strategy)
     found = tape or read_tape(files, strategy, top=top, cwd=cwd)
-    adapter = load_adapter(strategy.engine or DEFAULT_ENGINE)
-    try:
-        config = adapter.complete(strategy.config)
-    except ValueError as e:
-        raise Usage(f"{strategy.name}: {e}") from e
+    adapter, config = declared(strategy)
     digest = inputs_id(
         engine=adapter.NAME,
         entry_point=captured.snapshot.entry_point,

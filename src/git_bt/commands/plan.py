@@ -5,7 +5,7 @@ and the interpreter. No expected output goes into a job.
 """
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from git_bt.records import below
 from git_bt.runner import Job
 
 DEFAULT_ENGINE = "flox"
+PROGRAM = "command"  # the engine that runs what `command:` says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +47,7 @@ def engine_of_strategy(workspace: Workspace, strategy: Strategy, grant: Grant) -
         Usage: unknown engine, or a config that the engine does not take.
         Incomplete: no interpreter has the engine.
     """
-    adapter = load_adapter(strategy.engine or DEFAULT_ENGINE)
-    try:
-        config = normalise(adapter.complete(strategy.config))  # as a bundle of it will have it
-    except ValueError as e:
-        raise Usage(f"{strategy.name}: {e}") from e
+    adapter, config = declared(strategy)
     root = workspace.top / strategy.root
     return Engine(
         adapter=adapter,
@@ -66,16 +63,51 @@ def engine_of_bundle(workspace: Workspace, bundle: Bundle, grant: Grant) -> Engi
         Corrupt: the config is not one that the engine takes.
         Incomplete: the engine is unknown here, or no interpreter has it.
     """
-    adapter = load_adapter(bundle.manifest.engine.name)
+    manifest = bundle.manifest
+    adapter = load_adapter(manifest.engine.name)
     try:
-        config = adapter.complete(bundle.manifest.config)
+        config = _complete(adapter, manifest.config, manifest.command)
     except ValueError as e:
-        raise Corrupt(f"config.json: {e}") from e
+        raise Corrupt(f"manifest.json: {e}") from e
     return Engine(
         adapter=adapter,
         interpreter=interpreter_of(workspace, adapter, grant, workspace.top, None),
         config=config,
     )
+
+
+def engine_name(strategy: Strategy) -> str:
+    """Return the engine that a strategy names, or means when it names none."""
+    return strategy.engine or (DEFAULT_ENGINE if strategy.command is None else PROGRAM)
+
+
+def declared(strategy: Strategy) -> tuple[Adapter, dict[str, Any]]:
+    """Return the adapter of a strategy, and its config with every default filled in.
+
+    Raises:
+        Usage: unknown engine, or a config or command that the engine does not take.
+    """
+    adapter = load_adapter(engine_name(strategy))
+    try:
+        return adapter, _complete(adapter, strategy.config, strategy.command)
+    except ValueError as e:
+        raise Usage(f"{strategy.name}: {e}") from e
+
+
+def _complete(
+    adapter: Adapter, config: Mapping[str, Any], command: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return a complete config whose numbers are as a bundle holds them: a run sees no other.
+
+    Raises:
+        ValueError: a config or command that the engine does not take.
+    """
+    if adapter.NAME == PROGRAM and command is None:
+        raise ValueError('engine command needs command: [./backtest, --out, "{out}"]')
+    if adapter.NAME != PROGRAM and command is not None:
+        raise ValueError(f"command: is for engine command, not for engine {adapter.NAME}")
+    complete: dict[str, Any] = normalise(adapter.complete(config))
+    return complete
 
 
 def interpreter_of(
@@ -139,6 +171,8 @@ def job_of_strategy(
         entry_point=captured.snapshot.entry_point,
         tape=market,
         config=engine.config,
+        command=strategy.command,
+        build=strategy.build,
         work_tree=workspace.top,
         root=strategy.root,
         listed_from=_listed_from(strategy),
@@ -165,6 +199,8 @@ def job_of_bundle(workspace: Workspace, bundle: Bundle, engine: Engine, grant: G
         entry_point=bundle.manifest.entry_point,
         tape=tape_of(bundle),
         config=engine.config,
+        command=bundle.manifest.command,
+        build=bundle.manifest.build,
         work_tree=None if workspace.repo is None else workspace.repo.top,
         timeout_s=grant.timeout_s,
         known=known_output(bundle),

@@ -247,15 +247,16 @@ class SnapshotFirst:
     """Finds top-level modules in the snapshot before any editable install's finder can."""
 
     def __init__(self, folders: list[str]) -> None:
+        from importlib.machinery import PathFinder  # here: find_spec would ask itself for it
+
         self.folders = folders
+        self.find = PathFinder.find_spec
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Find a top-level module below the snapshot's folders, else nothing."""
-        from importlib.machinery import PathFinder
-
         if path is not None or name in sys.builtin_module_names:
             return None
-        spec = PathFinder.find_spec(name, self.folders, target)
+        spec = self.find(name, self.folders, target)
         return spec if spec is not None and spec.loader is not None else None
 
 
@@ -273,7 +274,8 @@ def failure(error: BaseException, root: str | None) -> dict[str, Any]:
 
     if type(error).__module__.split(".")[0] == ADAPTER and hasattr(error, "bt_kind"):
         told = {"kind": error.bt_kind, "message": one_line(error)}
-        return {**told, "hint": getattr(error, "bt_hint", None), "tail": ""}
+        given = {key: getattr(error, f"bt_{key}", None) for key in ("hint", "file")}
+        return {**told, **given, "tail": ""}
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_users(f.filename)]
     theirs = [f for f in frames if root and f.filename.startswith(root + os.sep)] or frames
     place = f" ({theirs[-1].filename}:{theirs[-1].lineno} in {theirs[-1].name})" if theirs else ""

@@ -15,13 +15,17 @@ class Refused(Exception):
     """A job that cannot be run.
 
     `bt_kind` is one of the kinds of `model.Failure`: tape-corrupt, tape-missing, engine-missing,
-    or raised for what the strategy's author has to mend.
+    or raised for what the strategy's author has to mend. `bt_file` is a file of the snapshot that
+    is not there: the hint is to list it, where the project has it.
     """
 
-    def __init__(self, kind: str, message: str, hint: str | None = None) -> None:
+    def __init__(
+        self, kind: str, message: str, hint: str | None = None, *, file: str | None = None
+    ) -> None:
         super().__init__(message)
         self.bt_kind = kind
         self.bt_hint = hint
+        self.bt_file = file
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:

@@ -33,26 +33,22 @@ TEXT = ("symbol", "side", "type")
 
 
 def write(
-    out: str,
-    *,
-    summary: Mapping[str, Any],
-    fills: Iterable[Sequence[Any]],
-    **tables: Iterable[Sequence[Any]],
+    out: str, *, summary: Mapping[str, Any] | None, **tables: Iterable[Sequence[Any]]
 ) -> None:
     """Write the output of a run.
 
     Args:
         out: the folder that the job names.
-        summary: the engine's totals; no NaN, no object, no clock.
-        fills: rows of FILLS, in the order they happened.
-        tables: rows of `orders`, `signals`, `equity`, where the engine gives them.
+        summary: the engine's totals; no NaN, no object, no clock; None where there are none.
+        tables: rows of TABLES by name, where the engine gives them, in the order they happened.
 
     Raises:
         Refused: a cell is not what its column holds (NaN, a text for a number).
     """
-    for name, rows in {"fills": fills, **tables}.items():
+    for name, rows in tables.items():
         write_texts(out, name, [texts(column) for column in _columns(name, rows)])
-    write_summary(out, summary)
+    if summary is not None:
+        write_summary(out, summary)
 
 
 def write_summary(out: str, summary: Mapping[str, Any]) -> None:

@@ -154,6 +154,8 @@ class Child:
             "tape": None if tape is None else str(tape),
             "out": str(self._dir / "out"),
             "config": dict(job.config),
+            "command": job.command,
+            "build": job.build,
             "work_tree": None if job.work_tree is None else str(job.work_tree),
             "memory": job.memory or three_quarters_of_memory(),
             "umask": 0o022 if self._variation == 0 else 0o077,

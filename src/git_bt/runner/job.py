@@ -29,7 +29,7 @@ class Job:
     folder, from `root`, that the paths of a `files:` list start from: hints are written for it.
     `memory` is in bytes, None for three quarters of this machine's. `known` are sha256 of outputs,
     by name, that were proved to be canonical before and need no second proof; the child never sees
-    them.
+    them. `command` and `build` are the argument vectors of an engine that runs programs.
     """
 
     members: Members
@@ -37,6 +37,8 @@ class Job:
     entry_point: str
     tape: Tape | None
     config: Mapping[str, Any]
+    command: tuple[str, ...] | None = None
+    build: tuple[str, ...] | None = None
     work_tree: Path | None = None
     root: str = "."
     listed_from: str = "."
