@@ -155,11 +155,25 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookFile:
+    """One hook of ours, and what was done to it.
+
+    `how`: installed, chained (it calls the hook that was there), upgraded, kept (it was there),
+    removed, restored (the hook of before is back).
+    """
+
+    name: str
+    path: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InitReport:
     """The answer of init: what it wrote or took back, and what is in the way."""
 
     undo: bool
     written: tuple[Setting, ...]
     removed: tuple[Setting, ...]
+    hooks: tuple[HookFile, ...] = ()
     checks: tuple[Check, ...]  # dangers only
     exit_code: ExitCode = ExitCode.OK

@@ -10,6 +10,7 @@ from typing import Any
 
 from git_bt.capturing import CaptureReport
 from git_bt.errors import ExitCode
+from git_bt.hooking import Hooked, HookReport
 from git_bt.looking import (
     CommitReport,
     CommitResult,
@@ -71,6 +72,7 @@ from git_bt.sharing import (
     DoctorReport,
     FetchReport,
     Health,
+    HookFile,
     InitReport,
     Moved,
     PushReport,
@@ -516,12 +518,83 @@ REPORTS: dict[str, Any] = {
         undo=False, written=(Setting(key="notes.displayRef", value="refs/notes/b[t]"),),
         removed=(), checks=(DANGER,),
     ),
+    "init_hooks": InitReport(
+        undo=False, written=(), removed=(), checks=(),
+        hooks=(
+            HookFile(name="pre-commit", path="/repo/.git/hooks/pre-commit", how="chained"),
+            HookFile(name="pre-push", path="/repo/" + "deep/" * 20 + "pre-push", how="installed"),
+        ),
+    ),
     "init_again": InitReport(undo=False, written=(), removed=(), checks=()),
     "init_undo": InitReport(
         undo=True, written=(), checks=(),
         removed=(Setting(key="notes.displayRef", value="refs/notes/b[t]"),),
     ),
     "init_undo_nothing": InitReport(undo=True, written=(), removed=(), checks=()),
+    "hook": HookReport(
+        hook="pre-commit", known=97,
+        strategies=(
+            Hooked(
+                strategy="strategies/ema", state="identical", inputs=A, bundle=B, previous=A,
+                verdict=Verdict.REPRODUCED, elapsed_s=0.31,
+            ),
+            Hooked(
+                strategy="strategies/momentum", state="changed", inputs=B, bundle=C, previous=B,
+                verdict=Verdict.DIVERGED, before=FLOX_METRICS, after=OTHER_METRICS,
+                differences=(PRICE,), more=MORE, elapsed_s=1.31,
+                hint="when it is meant: git bt accept strategies/momentum -m REASON",
+            ),
+            Hooked(strategy="strategies/new", state="new", bundle=C, after=FLOX_METRICS),
+            Hooked(
+                strategy="strategies/old", state="incomplete", verdict=Verdict.INCOMPLETE,
+                message="no tape at tapes/btc", hint="name it with --tape PATH, or fetch it",
+            ),
+            Hooked(strategy="strategies/plain", state="captured"),
+            Hooked(strategy="strategies/a", state="environment"),
+            Hooked(strategy="strategies/b", state="environment"),
+            *(Hooked(strategy=f"strategies/slow{n}", state="queued") for n in range(5)),
+        ),
+    ),
+    "hook_stops": HookReport(
+        hook="pre-commit",
+        strategies=(
+            Hooked(
+                strategy="strategies/ema", state="failed", inputs=A, previous=A, stops=True,
+                verdict=Verdict.FAILED, elapsed_s=12.0, message="ValueError: boom", tail=TAIL,
+            ),
+        ),
+    ),
+    "hook_check": HookReport(
+        hook="check", known=1,
+        strategies=(
+            Hooked(strategy="a", state="notice", message="unknown key 'tapes'; did you mean tape?"),
+            Hooked(strategy="b", state="corrupt", verdict=Verdict.CORRUPT, stops=True,
+                   message="output/fills.csv: the bytes are not those of its digest"),
+        ),
+    ),
+    "hook_silent": HookReport(hook="pre-commit", known=3),
+    "hook_tied": HookReport(
+        hook="pre-push", remote="origin", pushed=Amount(bundles=2, runs=2, results=3),
+        strategies=(
+            Hooked(strategy="strategies/slow", state="extended", inputs=A, bundle=C, previous=B,
+                   verdict=Verdict.EXTENDED, elapsed_s=61.0, commit="01" * 20,
+                   message="identical to 2026-05-07T00:00:00.000000000Z, 12 new fills"),
+        ),
+        tied=(
+            TiedCommit(
+                commit="01" * 20, subject="Add a month",
+                strategies=tuple(
+                    Tied(strategy=f"strategies/{name}", state="tied", inputs=A, kind="measured",
+                         bundle=C, run=B, verdict=Verdict.EXTENDED)
+                    for name in ("ema", "momentum", "reversal", "slow")
+                ),
+            ),
+        ),
+    ),
+    "hook_kept": HookReport(
+        hook="pre-push", message="results were not pushed: there is no remote by name",
+        hint="git bt push REMOTE",
+    ),
     "doctor": DoctorReport(
         checks=(
             Check(name="versions", state=Health.FINE, message="git 2.39.5, Python 3.11.7"), DANGER,

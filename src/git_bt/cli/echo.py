@@ -69,7 +69,7 @@ def _print(
             cut=sys.stdout.isatty(),
             encoding=sys.stdout.encoding,
         )
-        if pager is not None and _page(text, pager):
+        if not text or (pager is not None and _page(text, pager)):
             return
         click.echo(text, nl=not text.endswith("\n"), color=color)
 

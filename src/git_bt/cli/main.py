@@ -39,6 +39,7 @@ COMMANDS = {
     "push": "share",
     "gate": "gate",
     "init": "share",
+    "hook": "hook",
     "doctor": "share",
     "fsck": "look",
 }

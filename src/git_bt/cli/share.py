@@ -62,18 +62,25 @@ def push_command(*, remote: str | None, dry_run: bool, as_json: bool, output: st
     answer(report, as_json=as_json, output=output)
 
 
-@click.command("init", cls=Verb, epilog=examples("git bt init\ngit bt init --undo"))
+@click.command(
+    "init", cls=Verb, epilog=examples("git bt init\ngit bt init --hooks\ngit bt init --undo")
+)
+@click.option("--hooks", is_flag=True, help="Install git hooks that run git bt hook.")
 @click.option("--undo", is_flag=True, help="Take back what init wrote; results stay.")
 @answer_options
-def init_command(*, undo: bool, as_json: bool, output: str | None) -> None:
-    """Let plain git log show results.
+def init_command(*, hooks: bool, undo: bool, as_json: bool, output: str | None) -> None:
+    """Let plain git log show results, and install the hooks.
 
-    Nothing else is needed to start, and nothing else is set. Names what in this
-    repository endangers results; git bt doctor says more.
+    Nothing is needed to start. With --hooks, each commit runs what it changes and
+    ties the results to itself. Hooks that are there go on running, first; those
+    of git-bt are upgraded, and go with --undo. Names what in this repository
+    endangers results; git bt doctor says more.
     """
+    if hooks and undo:
+        raise click.UsageError("--hooks installs, --undo takes away: choose one")
     from git_bt.commands.init import init
 
-    answer(init(undo=undo), as_json=as_json, output=output)
+    answer(init(undo=undo, hooks=hooks), as_json=as_json, output=output)
 
 
 @click.command("doctor", cls=Verb, epilog=examples("git bt doctor\ngit bt doctor --json"))

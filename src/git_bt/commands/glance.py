@@ -157,6 +157,15 @@ class Glances:
             self._changed = True
         return Glanced(facts=facts, tape=tape, inputs=inputs)
 
+    def questions(self, files: Files, name: str) -> list[tuple[str, str]]:
+        """Return what a view was asked about a strategy that was looked at: all it hangs on."""
+        view = self._views.setdefault(id(files), Exact(files))
+        for asked in self._known["questions"].get(name, []):
+            questions = [(what, path) for what, path in asked]
+            if _key(view, name, questions) in self._known["facts"]:
+                return questions
+        return []
+
     def save(self) -> None:
         """Write what is new; a place that cannot be written is left as it is."""
         if self._place is None or not self._changed:

@@ -1,4 +1,4 @@
-"""Make a repository show its results in plain `git log`, and take that back.
+"""Make a repository show its results in plain `git log`, install hooks, and take both back.
 
 Nothing is required to start: refs come to be when something is stored. So this writes one line of
 the repository's own configuration, and remembers that it did: what a user set himself stays.
@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from git_bt.commands.doctor import repository_checks
+from git_bt.commands.shims import install, remove
 from git_bt.commands.workspace import open_workspace
 from git_bt.errors import CannotWork
 from git_bt.repo import Repo
@@ -19,19 +20,22 @@ SHOWN = Setting(key="notes.displayRef", value="refs/notes/b[t]")
 _MEMORY = "init.json"
 
 
-def init(*, undo: bool = False, cwd: Path | None = None) -> InitReport:
+def init(*, undo: bool = False, hooks: bool = False, cwd: Path | None = None) -> InitReport:
     """Set what makes results visible, or take back exactly what was set.
 
     Args:
-        undo: take it back; results stay.
+        undo: take it back, the hooks too; results stay.
+        hooks: put git-bt's hooks in place.
         cwd: where the command works.
 
     Raises:
-        CannotWork: the configuration cannot be written.
+        Usage: hooks are asked for where git runs none, or those of all repositories.
+        CannotWork: the configuration, or a hook, cannot be written.
     """
     with open_workspace(cwd) as workspace:
         assert workspace.repo is not None
         repo = workspace.repo
+        files = remove(repo) if undo else install(repo) if hooks else ()
         removed = _take_back(repo) if undo else ()
         written = () if undo else _write(repo)
         checks = repository_checks(Repo.find(cwd))
@@ -39,6 +43,7 @@ def init(*, undo: bool = False, cwd: Path | None = None) -> InitReport:
             undo=undo,
             written=written,
             removed=removed,
+            hooks=files,
             checks=tuple(check for check in checks if check.state is Health.DANGER),
         )
 

@@ -17,8 +17,8 @@ from git_bt.commands.locate import Found
 from git_bt.commands.plan import Engine, Grant, job_of_bundle, job_of_strategy, known_output
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Step, Workspace
-from git_bt.model import Outcome, Strategy, Tape, Tolerances, Validation, Verdict
-from git_bt.runner import Child, Job, start
+from git_bt.model import Captured, Outcome, Strategy, Tape, Tolerances, Validation, Verdict
+from git_bt.runner import Child, Job, Twin, start
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -26,7 +26,7 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A run that was judged; `strategy` is None of a bundle that ran its own code."""
+    """A run that was judged; strategy and captured are None of a bundle that ran its own code."""
 
     found: Found
     strategy: Strategy | None
@@ -34,6 +34,7 @@ class Ran:
     outcome: Outcome
     tolerances: Tolerances
     runs: int
+    captured: Captured | None = None
 
     @property
     def name(self) -> str:
@@ -63,7 +64,7 @@ class Judge:
     grant: Grant
     step: Step
     limit: int | None = 1
-    live: list[Child] = field(default_factory=list)
+    live: list[Child | Twin] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def at_once(self, judge: Callable[[A], B], targets: Sequence[A], jobs: int) -> tuple[B, ...]:
@@ -144,6 +145,7 @@ class Judge:
             outcome=outcome,
             tolerances=strategy.compare if tolerances is None else tolerances,
             runs=1,
+            captured=captured,
         )
         judged = self._judged(name, ran, engine)
         notices = (*strategy.notices, *captured.notices)
@@ -163,6 +165,18 @@ class Judge:
                 yield child
             finally:
                 self.live.remove(child)
+
+    @contextmanager
+    def twin(self, engine: Engine) -> Iterator[Twin]:
+        """Give two children at once, the second varied; they end when the command does."""
+        with Twin(engine.interpreter, engine.adapter) as twin:
+            self.live.append(twin)
+            try:
+                if self.is_over.is_set():
+                    raise KeyboardInterrupt
+                yield twin
+            finally:
+                self.live.remove(twin)
 
     def _judged(self, name: str, ran: Ran, engine: Engine) -> Judged:
         from git_bt.commands.expected import compare_with_bundle

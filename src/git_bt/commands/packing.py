@@ -16,7 +16,7 @@ from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Workspace
 from git_bt.compare import compare
 from git_bt.metrics import metrics_of
-from git_bt.model import Captured, Outcome, Strategy, Tape, Verdict
+from git_bt.model import Bundle, Captured, Outcome, RunRecord, Strategy, Tape, Verdict
 from git_bt.records import snapshot_id
 from git_bt.reports import PackReport
 
@@ -44,9 +44,33 @@ def finish(
         author: who packs.
         export_to: file to export the bundle to as well.
     """
+    report, bundle, record = judge_pack(
+        workspace, strategy, plan, captured, market, outcomes, author=author
+    )
+    if bundle is None or record is None:
+        return report
+    assert workspace.repo is not None
+    workspace.need_store().save(
+        bundles=(for_store(workspace.repo, bundle),), captured=(captured,), runs=(record,)
+    )
+    exported = None if export_to is None else write(workspace, bundle, export_to).path
+    return replace(report, exported=exported)
+
+
+def judge_pack(
+    workspace: Workspace,
+    strategy: Strategy,
+    plan: Engine,
+    captured: Captured,
+    market: Tape,
+    outcomes: Sequence[Outcome],
+    *,
+    author: str,
+) -> tuple[PackReport, Bundle | None, RunRecord | None]:
+    """Judge the runs; return the bundle and the record that are to be stored, None of none."""
     report = _judged(strategy, plan, captured, market, outcomes)
     if report.verdict is not Verdict.REPRODUCED:
-        return report
+        return report, None, None
     output, environment = outcomes[0].output, outcomes[0].environment
     assert output is not None
     assert environment is not None
@@ -71,17 +95,10 @@ def finish(
         runs=len(outcomes),
         compare=strategy.compare,
     )
-    assert workspace.repo is not None
-    workspace.need_store().save(
-        bundles=(for_store(workspace.repo, bundle),), captured=(captured,), runs=(record,)
+    report = replace(
+        report, bundle=bundle.id, environment=record.environment, metrics=metrics_of(output)
     )
-    return replace(
-        report,
-        bundle=bundle.id,
-        environment=record.environment,
-        metrics=metrics_of(output),
-        exported=None if export_to is None else write(workspace, bundle, export_to).path,
-    )
+    return report, bundle, record
 
 
 def _judged(

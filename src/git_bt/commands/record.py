@@ -40,24 +40,33 @@ def record(revision: str = "HEAD", *, step: Step, cwd: Path | None = None) -> Re
         CannotWork: no repository, or it cannot be written.
     """
     with open_workspace(cwd) as workspace:
-        store = workspace.need_store()
-        commits = commits_of(store.repo, revision)
-        memory = Memory(store.repo.cache_dir / MEMORY)
-        trees = {c: CommitTree(workspace, store.repo, store.objects, c, memory) for c in commits}
-        found = {}
-        for number, commit in enumerate(commits, 1):
-            step(f"reading commit {number} of {len(commits)}")
-            found[commit] = list(_look(trees[commit]))
-        ledger = _Tying(workspace, found)
-        tied = {c: tuple(ledger.one(trees[c], each) for each in found[c]) for c in commits}
-        memory.save()
-        step("writing")
-        store.save(notes=ledger.lines)
-        return RecordReport(
-            commits=tuple(
-                TiedCommit(commit=c, subject=trees[c].subject, strategies=tied[c]) for c in commits
-            )
+        commits = commits_of(workspace.need_store().repo, revision)
+        return record_commits(workspace, commits, step=step)
+
+
+def record_commits(workspace: Workspace, commits: Sequence[Oid], *, step: Step) -> RecordReport:
+    """Tie the results that belong to commits, the oldest first; see `record`.
+
+    Raises:
+        CannotWork: the repository cannot be written.
+    """
+    store = workspace.need_store()
+    memory = Memory(store.repo.cache_dir / MEMORY)
+    trees = {c: CommitTree(workspace, store.repo, store.objects, c, memory) for c in commits}
+    found = {}
+    for number, commit in enumerate(commits, 1):
+        step(f"reading commit {number} of {len(commits)}")
+        found[commit] = list(_look(trees[commit]))
+    ledger = _Tying(workspace, found)
+    tied = {c: tuple(ledger.one(trees[c], each) for each in found[c]) for c in commits}
+    memory.save()
+    step("writing")
+    store.save(notes=ledger.lines)
+    return RecordReport(
+        commits=tuple(
+            TiedCommit(commit=c, subject=trees[c].subject, strategies=tied[c]) for c in commits
         )
+    )
 
 
 def commits_of(repo: Repo, revision: str) -> list[Oid]:

@@ -37,7 +37,7 @@ def status(strategies: Sequence[str] = (), *, cwd: Path | None = None) -> Status
         if repo.top is None:
             raise CannotWork("a bare repository has no work tree", hint="git bt log")
         wanted = [workspace.path_from_top(name) for name in strategies]
-        looked = _Look(workspace, Glances(repo.cache_dir / MEMORY))
+        looked = Look(workspace, Glances(repo.cache_dir / MEMORY))
         index = index_files(repo, looked.objects)
         names = sorted({*find_strategies(workspace.files), *find_strategies(index)})
         states = [looked.one(index, name) for name in names if _is_wanted(name, wanted)]
@@ -51,8 +51,8 @@ def _is_wanted(name: str, wanted: Sequence[str]) -> bool:
 
 
 @dataclass
-class _Look:
-    """What all strategies of one status share: tapes and interpreters are looked at once."""
+class Look:
+    """What all strategies of one look share: tapes and interpreters are looked at once."""
 
     workspace: Workspace
     glances: Glances
@@ -74,19 +74,20 @@ class _Look:
 
     def one(self, index: Files, name: str) -> StrategyState | None:
         """Return the state of one strategy as far as no baseline is needed, None of none to run."""
-        here = self._glance(self.workspace.files, name)
-        staged = self._glance(index, name)
+        here = self.glance(self.workspace.files, name)
+        staged = self.glance(index, name)
         if here is None and staged is None:
             return None
-        state = self._state(name, here)
+        state = self.state(name, here)
         if not isinstance(staged, Glanced) or staged.inputs == _inputs(here):
             return state
-        if self.head is not None and staged.inputs == _inputs(self._glance(self.head, name)):
+        if self.head is not None and staged.inputs == _inputs(self.glance(self.head, name)):
             return state  # nothing of it is staged
-        other = self._state(name, staged)
+        other = self.state(name, staged)
         return replace(state, staged=StagedState(state=other.state, inputs=other.inputs))
 
-    def _glance(self, files: Files, name: str) -> Glanced | BtError | None:
+    def glance(self, files: Files, name: str) -> Glanced | BtError | None:
+        """Return what a view holds of a strategy, why it cannot be read, None of nothing to run."""
         folder = "" if name == "." else f"{name}/"
         if files.find(f"{folder}strategy.yaml") is None:
             return None
@@ -117,7 +118,8 @@ class _Look:
 
     # -- states
 
-    def _state(self, name: str, seen: Glanced | BtError | None) -> StrategyState:
+    def state(self, name: str, seen: Glanced | BtError | None) -> StrategyState:
+        """Return the state of what a view holds, as far as no baseline is needed."""
         if seen is None:
             return StrategyState(strategy=name, state="removed")
         if isinstance(seen, BtError):
@@ -145,7 +147,7 @@ class _Look:
         """Tell a result of this environment from one of another."""
         newest = claim.runs[0][1]
         said = replace(said, state="environment", bundle=newest.bundle)
-        engine = self._engine(facts)
+        engine = self.engine(facts)
         if isinstance(engine, BtError):
             return replace(said, message=engine.message, hint=engine.hint)
         assert said.inputs is not None
@@ -159,7 +161,8 @@ class _Look:
         changes = environment_changes(newest, _environment(newest, engine, installed))
         return replace(said, environment=changes, hint=f"git bt validate {said.strategy}")
 
-    def _engine(self, facts: Facts) -> Interpreter | BtError:
+    def engine(self, facts: Facts) -> Interpreter | BtError:
+        """Return the interpreter that would run it, or why there is none."""
         place = (facts.engine, facts.root, facts.python)
         if place not in self.engines:
             root = self.workspace.top / facts.root

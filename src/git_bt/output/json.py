@@ -332,12 +332,23 @@ def _demo(d: r.DemoReport) -> Json:
 def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
     if kind in _CONVERT:
         return _CONVERT[kind]
-    from git_bt.output import capturing_json, gating_json, looking_json, sharing_json, tying_json
+    from git_bt.output import (
+        capturing_json,
+        gating_json,
+        hooking_json,
+        looking_json,
+        sharing_json,
+        tying_json,
+    )
 
-    found = (
-        looking_json.CONVERT, tying_json.CONVERT, sharing_json.CONVERT, gating_json.CONVERT,
+    found: tuple[Mapping[type, tuple[str, Callable[[Any], Json]]], ...] = (
         capturing_json.CONVERT,
-    )  # fmt: skip
+        gating_json.CONVERT,
+        hooking_json.CONVERT,
+        looking_json.CONVERT,
+        sharing_json.CONVERT,
+        tying_json.CONVERT,
+    )
     return next(convert[kind] for convert in found if kind in convert)
 
 

@@ -40,7 +40,7 @@ def fetch(report: FetchReport, style: Style) -> list[str]:
         lines.append(f"nothing new from {remote}")
     else:
         verb = "would merge" if f.dry_run else "fetched" if f.commits is not None else "merged"
-        lines.append(f"{verb} {_amount(f.came)} from {remote}")
+        lines.append(f"{verb} {amount(f.came)} from {remote}")
         lines += _refs(f.refs)
     for taken in f.commits or ():
         found = words.count(taken.results, "result") if taken.results else "no results"
@@ -57,22 +57,23 @@ def push(report: PushReport, style: Style) -> list[str]:
     lines = []
     if p.came != Amount():
         verb = "would merge" if p.dry_run else "merged"
-        lines.append(f"{verb} {_amount(p.came)} from {remote}")
+        lines.append(f"{verb} {amount(p.came)} from {remote}")
     if p.refs:
         verb = "would push" if p.dry_run else "pushed"
-        lines.append(f"{verb} {_amount(p.went)} to {remote}")
+        lines.append(f"{verb} {amount(p.went)} to {remote}")
         lines += _refs(p.refs)
     else:
         lines.append(f"nothing to push to {remote}")
     return lines + _divergences(p.divergences, style)
 
 
-def _amount(amount: Amount) -> str:
+def amount(found: Amount) -> str:
+    """Return how much came or went, in words."""
     parts = (
-        (amount.bundles, "bundle"),
-        (amount.snapshots, "snapshot"),
-        (amount.runs, "run"),
-        (amount.results, "result"),
+        (found.bundles, "bundle"),
+        (found.snapshots, "snapshot"),
+        (found.runs, "run"),
+        (found.results, "result"),
     )
     said = [words.count(n, noun) for n, noun in parts if n]
     return words.joined(said) if said else "history only"
@@ -128,12 +129,17 @@ def init(report: InitReport, style: Style) -> list[str]:
     i = report
     lines = [f"set {words.plain(s.key)} = {words.plain(s.value)}" for s in i.written]
     lines += [f"removed {words.plain(s.key)} = {words.plain(s.value)}" for s in i.removed]
+    room = style.width - len("installed ")
+    for hook in i.hooks:
+        lines.append(f"{words.plain(hook.how)} {style.fit_path(words.plain(hook.path), room)}")
     if not lines:
         lines = ["nothing to take back" if i.undo else "already set"]
     if i.undo:
         lines.append("results stay where they are, in refs/bt/store and refs/notes/bt")
     else:
         lines.append("git log shows results as notes; git bt init --undo takes that back")
+    if any(hook.how == "chained" for hook in i.hooks):
+        lines += wrapped("a chained hook calls the one that was there, first", style.width, 0)
     for check in i.checks:
         lines += _check(check, style)
     return lines

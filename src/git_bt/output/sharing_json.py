@@ -68,6 +68,7 @@ def _init(i: s.InitReport) -> Json:
         "undo": i.undo,
         "written": [asdict(setting) for setting in i.written],
         "removed": [asdict(setting) for setting in i.removed],
+        "hooks": [asdict(hook) for hook in i.hooks],
         "checks": _checks(i.checks),
     }
 

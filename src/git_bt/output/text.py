@@ -11,10 +11,11 @@ from typing import Any
 
 from git_bt import capturing as c
 from git_bt import gating as g
+from git_bt import hooking as h
 from git_bt import looking as k
 from git_bt import reports as r
 from git_bt import sharing as s
-from git_bt.output import capturing, gating, holdings, looking, sharing, tying, verdicts
+from git_bt.output import capturing, gating, holdings, hooking, looking, sharing, tying, verdicts
 from git_bt.output.style import Style, color_wanted
 from git_bt.output.words import fit_encoding, iso_time, plain
 
@@ -36,6 +37,7 @@ _RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
     r.RecordReport: tying.record,
     r.AcceptReport: tying.accept,
     g.GateReport: gating.gate,
+    h.HookReport: hooking.hook,
     k.TapePinReport: looking.tape_pin,
     s.FetchReport: sharing.fetch,
     s.PushReport: sharing.push,
@@ -58,7 +60,7 @@ def render(
     cut: bool = True,
     encoding: str | None = None,
 ) -> str:
-    """Return a report as text, newline at the end.
+    """Return a report as text, newline at the end; nothing where there is nothing to say.
 
     Args:
         report: one of `reports.py`; another type is a bug of ours.
@@ -70,5 +72,5 @@ def render(
             name) is written in ASCII.
     """
     style = Style(color=color, width=width, all_differences=all_differences, cut=cut)
-    text = "\n".join(_RENDER[type(report)](report, style)) + "\n"
+    text = "".join(f"{line}\n" for line in _RENDER[type(report)](report, style))
     return fit_encoding(text, encoding or getattr(sys.stdout, "encoding", None) or "utf-8")

@@ -15,14 +15,15 @@ def _record(found: r.RecordReport) -> Json:
             {
                 "commit": c.commit,
                 "subject": c.subject,
-                "strategies": [_tied(each) for each in c.strategies],
+                "strategies": [tied_json(each) for each in c.strategies],
             }
             for c in found.commits
         ]
     }
 
 
-def _tied(each: r.Tied) -> Json:
+def tied_json(each: r.Tied) -> Json:
+    """Return what became of one strategy of a commit as an object."""
     return {
         "strategy": each.strategy,
         "state": each.state,

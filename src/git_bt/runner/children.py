@@ -260,8 +260,13 @@ class Twin:
     ) -> None:
         self.close()
 
+    def stop(self) -> None:
+        """End both and all below them."""
+        self._first.stop()
+        self._second.stop()
+
     def close(self) -> None:
-        """End both."""
+        """End both, and remove their folders."""
         try:
             self._first.close()
         finally:

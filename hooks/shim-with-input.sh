@@ -1,0 +1,12 @@
+#!/bin/sh
+# A hook of git-bt: `git bt init --hooks` wrote it, `git bt init --undo` takes it away.
+input=$(cat; echo .)
+input=${input%.}
+old="$(dirname "$0")/@NAME@.before-git-bt"
+if [ -x "$old" ]; then printf %s "$input" | "$old" "$@" || exit $?; fi
+bt=$(command -v git-bt) || bt=@GIT_BT@
+if [ ! -x "$bt" ]; then
+  echo "git-bt is not on PATH: @NAME@ was left out, and the results were not looked at" >&2
+  exit 0
+fi
+printf %s "$input" | "$bt" hook @NAME@ "$@"
