@@ -71,7 +71,7 @@ ROOMS: dict[str, set[str]] = {
         "sweep_records", "sweeping", "hooking",
         "errors", "model", "reports", "looking", "gating", "sharing", "capturing", "output",
     },
-    "cli": {"errors", "model", "reports", "looking", "commands", "output", "cli"},
+    "cli": {"errors", "model", "reports", "looking", "gating", "commands", "output", "cli"},
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}
 

@@ -100,13 +100,22 @@ def write_json(value: dict[str, Any], *, as_json: bool, output: str | None) -> N
 
     # ASCII only: a name from elsewhere must not bring control characters to a terminal.
     text = json.dumps(value, indent=2, allow_nan=False)
-    if output:  # first: who reads stdout may go away
-        try:
-            Path(output).write_text(text + "\n", encoding="utf-8")
-        except OSError as e:
-            raise CannotWork(f"cannot write {output}: {e.strerror}") from e
+    write_text(text + "\n", output)  # first: who reads stdout may go away
     if as_json:
         click.echo(text)
+
+
+def write_text(text: str, file: str | None) -> None:
+    """Write text to a file that an option named; None is no file.
+
+    Raises:
+        CannotWork: it cannot be written.
+    """
+    if file:
+        try:
+            Path(file).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as e:
+            raise CannotWork(f"cannot write {file}: {e.strerror}") from e
 
 
 def _width() -> int:

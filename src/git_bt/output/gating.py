@@ -1,7 +1,8 @@
 """The answer of gate as text for people, and the words that its other forms share."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from git_bt.gating import Acceptance, Effect, Finding, Gated, GateReport, InputChange, Level
 from git_bt.model import Metrics
@@ -107,6 +108,15 @@ def ran_words(gated: Gated) -> str:
     if gated.verdict is not None and gated.verdict.exit_code:
         what = "ran"
     return f"{what}{bundle}, {words.seconds(gated.elapsed_s)} on {words.engine(gated.engine)}"
+
+
+def policy_word(value: Any) -> str:
+    """Return a value of the policy as it is written down."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {limit}" for name, limit in value.items()) or "none"
+    return str(value)
 
 
 # -- text -----------------------------------------------------------------------------------------
