@@ -14,6 +14,7 @@ ROOMS: dict[str, set[str]] = {
     "reports": {"errors", "model"},
     "looking": {"errors", "model", "reports"},
     "gating": {"errors", "model"},
+    "caches": set(),
     "sharing": {"errors", "model", "reports"},
     "capturing": {"errors", "model"},
     "hooking": {"errors", "model", "reports", "sharing"},
@@ -30,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "repo": {"errors", "model", "git_process"},
     "objects": {"errors", "model", "git_process", "repo"},
     "object_writer": {"errors", "model", "git_process", "repo", "objects"},
-    "files": {"errors", "model", "canonical", "paths", "repo", "objects", "files"},
+    "files": {"errors", "model", "caches", "canonical", "paths", "repo", "objects", "files"},
     "policy": {"errors", "model", "repo", "files"},
     "engines": set(),
     "live": {"engines", "live"},
@@ -49,17 +50,18 @@ ROOMS: dict[str, set[str]] = {
     "store_reading": BASE | {"repo", "objects", "publish", "store_layout"},
     "store": BASE
     | {"repo", "objects", "object_writer", "publish", "store_layout", "store_reading", "notes"},
-    "ledger": BASE | {"repo", "objects", "publish", "notes", "store"},
+    "packed": BASE | {"caches", "objects", "store_layout", "store"},
+    "ledger": BASE | {"repo", "objects", "publish", "notes", "store", "packed"},
     "sync": BASE
     | {
         "git_process", "repo", "objects", "object_writer", "publish", "store_layout", "notes",
         "sync",
     },
-    "fsck": BASE | {"repo", "objects", "publish", "store_layout", "reports"},
+    "fsck": BASE | {"repo", "objects", "publish", "store_layout", "notes", "reports", "fsck"},
     "gate": BASE | {"gating", "policy", "compare", "metrics"},
     "commands": BASE
     | {
-        "spool", "spool_reading", "ranking", "sweeping",
+        "caches", "spool", "spool_reading", "ranking", "sweeping",
         "repo", "objects", "files", "live", "capture", "interpreters", "processes", "runner",
         "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store",
         "ledger", "sync", "fsck", "reports", "looking", "sharing", "hooking", "capturing",

@@ -15,6 +15,7 @@ from git_bt.canonical import encode_json, environment_id, sha256
 from git_bt.errors import ExitCode, Usage
 from git_bt.model import Manifest, NoteLine, Oid, RunRecord, Verdict
 from git_bt.notes import REF, Notes
+from git_bt.packed import last_packed
 from git_bt.publish import read_refs
 from git_bt.records import below, decode_note
 from git_bt.repo import Repo
@@ -284,13 +285,10 @@ class Ledger:
     @cached_property
     def packed(self) -> dict[str, Baseline]:
         """The newest bundle of each strategy that was packed or accepted."""
-        found = {}
-        runs = sorted(self.store.runs(), key=lambda run: (run[1].when_ns, run[1].bundle))
-        for run in runs:
-            if run[1].kind in ("pack", "accept") and passes(run[1].verdict):
-                name, bundle = run[1].strategy, run[1].bundle
-                found[name] = Baseline(strategy=name, bundle=bundle, inputs=run[1].inputs, run=run)
-        return found
+        return {
+            name: Baseline(strategy=name, bundle=run[1].bundle, inputs=run[1].inputs, run=run)
+            for name, run in last_packed(self.store).items()
+        }
 
     def _run(self, digest: str) -> Run | None:
         try:

@@ -217,24 +217,26 @@ class RestoreReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One broken thing in the store, and the bundles it breaks."""
+    """One broken thing in the store or the notes, and the bundles it breaks."""
 
-    kind: str  # object | ref | manifest | member | run | inputs | snapshot | layout
-    name: str  # git object id, path in the store, or ref
+    kind: str  # object | ref | manifest | member | run | inputs | snapshot | layout | note
+    name: str  # git object id, path in the store, ref, or COMMIT:STRATEGY of a result
     bundles: tuple[str, ...]
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FsckReport:
-    """The answer of fsck."""
+    """The answer of fsck. `remarks` are worth knowing, and no damage."""
 
     bundles: int
     snapshots: int
     runs: int
     sweeps: int
+    results: int
     objects: int
     problems: tuple[Problem, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from git_bt.errors import Corrupt, Usage
 from git_bt.fields import DIGEST
 from git_bt.model import REGULAR, Bundle, Captured, Members, Oid, RunRecord, Source
-from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
+from git_bt.objects import FOLDER, Blob, Objects, TreeEntry, parse_tree
 from git_bt.publish import read_refs
 from git_bt.repo import Repo
 from git_bt.store_layout import (
@@ -38,6 +38,7 @@ from git_bt.sweep_records import SweepRun, Swept, run_order
 MIN_PREFIX = 4
 _SHOWN = 6
 _CACHED_TREES = 2048
+_LEVELS = 3  # of names that spell an id
 
 
 class StoreReader:
@@ -157,6 +158,43 @@ class StoreReader:
         found = self._read_runs((digest, self._entry("runs", digest)) for digest in digests)
         return [(digest, run) for digest, run in found if bundle in (None, run.bundle)]
 
+    def tree_of(self, kind: str) -> Oid | None:
+        """Return the tree of all that the store holds of a kind, None where it holds nothing."""
+        entry = self._at(f"{TOP}/{kind}")
+        return None if entry is None else entry.oid
+
+    def beyond(self, kind: str, seen: Oid | None) -> dict[str, TreeEntry] | None:
+        """Return what the store holds of a kind and an earlier tree of it did not, by full id.
+
+        Only folders that differ are read, those of one level at once.
+
+        Args:
+            kind: bundles, snapshots, runs or inputs.
+            seen: the earlier tree; None is an empty one.
+
+        Returns:
+            Where the entries of the new ids lead; None when the store lacks something of `seen`.
+
+        Raises:
+            Corrupt: a tree is broken, or a name spells no id.
+        """
+        top = self._at(f"{TOP}/{kind}")
+        level = [] if top is None else [("", seen, top)]
+        for _ in range(_LEVELS):
+            level_below: list[tuple[str, Oid | None, TreeEntry]] = []
+            trees = self._read_trees(level)
+            for path, old, entry in level:
+                before, now = trees[old] if old else {}, trees[entry.oid]
+                if not before.keys() <= now.keys():
+                    return None
+                level_below += [
+                    (f"{path}/{name}", before[name].oid if name in before else None, found)
+                    for name, found in now.items()
+                    if before.get(name) != found
+                ]
+            level = level_below
+        return {self._spelled(kind, path): entry for path, _, entry in level}
+
     def resolve(self, prefix: str, kinds: Sequence[str] = ("bundles",)) -> str:
         """Return the one full id that begins with a prefix.
 
@@ -199,7 +237,7 @@ class StoreReader:
 
     def _tree(self, entry: TreeEntry) -> dict[str, TreeEntry]:
         if entry.mode != FOLDER:
-            raise Corrupt(f"object {entry.oid} stands in the place of a folder", hint="git bt fsck")
+            raise _no_folder(entry)
         found = self._trees.get(entry.oid)
         if found is None:
             if len(self._trees) >= _CACHED_TREES:
@@ -283,17 +321,27 @@ class StoreReader:
         }
         return tuple(sorted(runs.values(), key=run_order))
 
-    def _each(self, kind: str) -> Iterator[tuple[str, TreeEntry]]:
-        """Yield every id of a kind in order, and what stands there."""
-        top = self._at(f"{TOP}/{kind}")
-        for one, first in sorted(({} if top is None else self._tree(top)).items()):
-            for two, second in sorted(self._tree(first).items()):
-                for name, entry in sorted(self._tree(second).items()):
-                    digest = digest_at(kind, one, two, name)
-                    if digest is None:
-                        stray = f"{TOP}/{kind}/{one}/{two}/{name}"
-                        raise Corrupt(f"{stray!r} is no name of the store", hint="git bt fsck")
-                    yield digest, entry
+    def _each(self, kind: str) -> list[tuple[str, TreeEntry]]:
+        """Return every id of a kind in order, and what stands there."""
+        return sorted((self.beyond(kind, None) or {}).items())
+
+    def _read_trees(
+        self, level: Sequence[tuple[str, Oid | None, TreeEntry]]
+    ) -> dict[Oid, dict[str, TreeEntry]]:
+        """Return the trees of both sides of some pairs, read in one go."""
+        for _, _, entry in level:
+            if entry.mode != FOLDER:
+                raise _no_folder(entry)
+        asked = sorted({oid for _, old, entry in level for oid in (old, entry.oid) if oid})
+        read = zip(asked, self.objects.read_many(asked), strict=True)
+        return {oid: parse_tree(oid, data, self.repo.hash_name) for oid, (_, data) in read}
+
+    def _spelled(self, kind: str, path: str) -> str:
+        """Return the id that a path below a kind spells."""
+        digest = digest_at(kind, *path.split("/")[1:])
+        if digest is None:
+            raise Corrupt(f"{f'{TOP}/{kind}{path}'!r} is no name of the store", hint="git bt fsck")
+        return digest
 
     def _beginning(self, kind: str, prefix: str) -> Iterator[str]:
         one, two = prefix[:2], prefix[2:4]
@@ -302,6 +350,10 @@ class StoreReader:
             digest = digest_at(kind, one, two, name)
             if digest is not None and digest.startswith(prefix):
                 yield digest
+
+
+def _no_folder(entry: TreeEntry) -> Corrupt:
+    return Corrupt(f"object {entry.oid} stands in the place of a folder", hint="git bt fsck")
 
 
 def _slashes(path: str) -> list[int]:

@@ -462,9 +462,12 @@ REPORTS: dict[str, Any] = {
         tape="tapes/btc", path="tapes/btc.tape", files=1, size=690_000, sha256=C, written=False
     ),
     "restore": RestoreReport(bundle=A, directory="out", files=("ema.py", "config.json")),
-    "fsck": FsckReport(bundles=10, snapshots=1, runs=12, sweeps=0, objects=345, problems=()),
+    "fsck": FsckReport(
+        bundles=10, snapshots=1, runs=12, sweeps=0, results=7, objects=345, problems=(),
+        remarks=("notes on 2 commits that no branch, tag or reflog here leads to",),
+    ),
     "fsck_broken": FsckReport(
-        bundles=10, snapshots=3, runs=12, sweeps=2, objects=345,
+        bundles=10, snapshots=3, runs=12, sweeps=2, results=1, objects=345,
         problems=(
             Problem(
                 kind="object", name="ab" * 20, bundles=(A, B),

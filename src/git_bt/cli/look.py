@@ -122,9 +122,10 @@ def diff_command(
 @click.command("fsck", cls=Verb, epilog=examples("git bt fsck"))
 @answer_options
 def fsck_command(*, as_json: bool, output: str | None) -> None:
-    """Check every object of the store.
+    """Check every object of the store and every result on commits.
 
-    Names each broken object and the bundles that it breaks.
+    Names each broken object and the bundles that it breaks, and each result
+    that cannot be read, or names what is not there.
     """
     from git_bt.commands.fsck import fsck
 

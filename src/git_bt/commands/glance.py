@@ -6,7 +6,6 @@ same answers mean the same bytes. The tape is looked at each time: it lies outsi
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from git_bt.caches import keep
 from git_bt.canonical import sha256, tape_sha256
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
@@ -174,14 +174,7 @@ class Glances:
             name: dict(list(value.items())[-_KEPT:]) if isinstance(value, dict) else value
             for name, value in self._known.items()
         }
-        target = self._place.with_name(f"{self._place.name}.{os.getpid()}")
-        with suppress(OSError):
-            self._place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                target.write_text(json.dumps(kept, separators=(",", ":")))
-                target.replace(self._place)
-            finally:
-                target.unlink(missing_ok=True)
+        keep(self._place, json.dumps(kept, separators=(",", ":")))
         self._changed = False
 
     def _facts(self, view: Exact, name: str) -> tuple[str, Facts | None]:

@@ -6,7 +6,6 @@ asking is a few lookups where capturing reads and parses every file.
 """
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import git_bt
+from git_bt.caches import keep
 from git_bt.canonical import inputs_id, sha256, tape_sha256
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
@@ -170,14 +170,7 @@ class Memory:
         """Write what is new; a place that cannot be written is left as it is."""
         if self._place is None or not self._changed:
             return
-        target = self._place.with_name(f"{self._place.name}.{os.getpid()}")
-        with suppress(OSError):
-            self._place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                target.write_text(json.dumps(self._known, separators=(",", ":")))
-                target.replace(self._place)
-            finally:
-                target.unlink(missing_ok=True)
+        keep(self._place, json.dumps(self._known, separators=(",", ":")))
         self._changed = False
 
     @cached_property

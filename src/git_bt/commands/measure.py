@@ -1,7 +1,6 @@
 """The metrics of a bundle, whoever made it; those of the store are remembered."""
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 
 import git_bt
 from git_bt.bundle import output_of
+from git_bt.caches import keep
 from git_bt.canonical import sha256
 from git_bt.errors import BtError
 from git_bt.flox_layout import foreign_expected, is_foreign
@@ -68,14 +68,7 @@ class Measured:
             return
         known = self._known
         known["metrics"] = dict(list(known["metrics"].items())[-_KEPT:])
-        target = self._place.with_name(f"{self._place.name}.{os.getpid()}")
-        with suppress(OSError):
-            self._place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                target.write_text(json.dumps(known, separators=(",", ":")))
-                target.replace(self._place)
-            finally:
-                target.unlink(missing_ok=True)
+        keep(self._place, json.dumps(known, separators=(",", ":")))
         self._changed = False
 
     @cached_property

@@ -6,12 +6,12 @@ fits by chance opens a folder too many, and no more.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from git_bt.caches import keep
 from git_bt.commands.workspace import Workspace
 from git_bt.model import NoteLine, Oid
 from git_bt.notes import Notes
@@ -48,7 +48,7 @@ def results_of(
         if any(word[:_DIGITS] in text for word in wanted):
             names.append(name)
     if new != known:
-        _write(place, new)
+        keep(place, json.dumps({"version": _VERSION, "folders": new}))
     return notes.having(wanted, names)
 
 
@@ -74,16 +74,3 @@ def _read(place: Path | None) -> dict[str, str]:
             if isinstance(folders, dict) and all(isinstance(t, str) for t in folders.values()):
                 return dict(folders)
     return {}
-
-
-def _write(place: Path | None, folders: dict[str, str]) -> None:
-    if place is None:
-        return
-    fresh = place.with_name(f"{place.name}.{os.getpid()}")
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            fresh.write_text(json.dumps({"version": _VERSION, "folders": folders}))
-            fresh.replace(place)
-        finally:
-            fresh.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from git_bt.caches import keep
 from git_bt.errors import CannotWork
 
 SMALL = 1 << 16  # below this hashing is as fast as looking up
@@ -76,14 +77,7 @@ class Digests:
         self._memory = None
         kept = {**self._read(), **self._new}
         kept = dict(list(kept.items())[-_KEPT:])
-        target = self._place.with_name(f"{self._place.name}.{os.getpid()}")
-        with suppress(OSError):
-            self._place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                target.write_text(json.dumps(kept, separators=(",", ":")))
-                target.replace(self._place)
-            finally:
-                target.unlink(missing_ok=True)
+        keep(self._place, json.dumps(kept, separators=(",", ":")))
         self._new = {}
 
     def _find(self, key: str, seen: list[int]) -> str | None:

@@ -253,19 +253,20 @@ def restore(report: RestoreReport, style: Style) -> list[str]:
 def fsck(report: FsckReport, style: Style) -> list[str]:
     """Return the answer of fsck: what was looked at, and each broken thing."""
     f = report
-    looked = ", ".join(
-        words.count(n, noun)
-        for n, noun in (
-            (f.bundles, "bundle"),
-            (f.snapshots, "snapshot"),
-            (f.runs, "run"),
-            *([(f.sweeps, "sweep")] if f.sweeps else []),
-            (f.objects, "object"),
-        )
-    )
-    if not f.problems:
-        return [f"{style.good('✓ whole')}  {looked}"]
-    lines = [f"{style.bad('✗ broken')}  {words.count(len(f.problems), 'problem')} in {looked}"]
+    counts = {
+        "bundle": f.bundles,
+        "snapshot": f.snapshots,
+        "run": f.runs,
+        "sweep": f.sweeps,
+        "result": f.results,
+        "object": f.objects,
+    }
+    looked = ", ".join(words.count(n, x) for x, n in counts.items() if n or x != "sweep")
+    sign, paint = ("✗ broken", style.bad) if f.problems else ("✓ whole", style.good)
+    found = f"{words.count(len(f.problems), 'problem')} in " if f.problems else ""
+    lines = wrapped(f"{sign}  {found}{looked}", style.width, 0)
+    lines[0] = lines[0].replace(sign, paint(sign), 1)
+    remarks = [x for r in f.remarks for x in wrapped(f"note: {words.plain(r)}", style.width, 2)]
     for p in f.problems:
         name = style.bold(f"{words.plain(p.kind)} {words.plain(p.name)}")
         lines += [f"  {name}", *wrapped(words.plain(p.message), style.width, 4)]
@@ -273,7 +274,7 @@ def fsck(report: FsckReport, style: Style) -> list[str]:
             broken = words.joined(map(words.short, p.bundles))
             what = "bundle" if len(p.bundles) == 1 else "bundles"
             lines += wrapped(f"breaks {what} {broken}", style.width, 4)
-    return lines
+    return lines + remarks
 
 
 def engines(report: EnginesReport, style: Style) -> list[str]:

@@ -294,11 +294,13 @@ def _fsck(f: r.FsckReport) -> Json:
         "snapshots": f.snapshots,
         "runs": f.runs,
         "sweeps": f.sweeps,
+        "results": f.results,
         "objects": f.objects,
         "problems": [
             {"kind": p.kind, "name": p.name, "bundles": p.bundles, "message": p.message}
             for p in f.problems
         ],
+        "remarks": f.remarks,
     }
 
 

@@ -1,22 +1,21 @@
-"""The search of the whole store for damage: every object, every id, every promise of the layout.
+"""The search of the store: every object, every id, every promise of the layout.
 
-Everything that refs/bt/store reaches is read once and hashed, old commits and trees included, and
-the search goes on after each find. Git's own fsck is not asked: it reads the whole repository, and
-knows nothing of manifests. Nothing is mended here.
+Everything that a ref reaches is read once and hashed, old commits and trees included, and the
+search goes on after each find.
 
 Two things tell of what cannot be found any more: each commit names in its message what it added,
 and `bt/tip` in the common git directory is the last commit that was announced here.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from git_bt.canonical import sha256
-from git_bt.errors import BtError, CannotWork, Corrupt
+from git_bt.errors import BtError, Corrupt
 from git_bt.model import REGULAR, Manifest, Member, Members, Oid, RunRecord
 from git_bt.objects import FOLDER, Commit, Objects, TreeEntry, blob_oid
-from git_bt.publish import announced, memory, read_refs
+from git_bt.publish import memory
 from git_bt.repo import Repo
 from git_bt.reports import FsckReport, Problem
 from git_bt.store_layout import (
@@ -39,26 +38,6 @@ _MOST_FOLDERS = 100_000
 _SUBMODULE = "160000"  # a commit of another repository: not ours to have
 
 
-def fsck(repo: Repo, objects: Objects) -> FsckReport:
-    """Search the store for damage.
-
-    Never raises for what it finds: a repository whose refs git cannot read is a find as well.
-    """
-    last = announced(repo)  # before the ref: a writer may be at work
-    search = _Search(repo, objects)
-    tip: Oid | None = None
-    try:
-        tip = read_refs(repo, REF).get(REF)
-    except (Corrupt, CannotWork) as e:
-        search.report("ref", REF, e.message)
-    else:
-        if tip is None and last is not None:
-            search.report("ref", REF, f"is gone; it was {last} when git-bt last wrote{meant(repo)}")
-    if tip is not None:
-        search.history(tip, last)
-    return search.result()
-
-
 def meant(repo: Repo) -> str:
     """Return how to say that a store was taken back or removed on purpose."""
     return f" (if that was meant: rm {memory(repo)})"
@@ -73,7 +52,7 @@ class _Broken:
 
 
 @dataclass(slots=True)
-class _Search:
+class Search:
     """What was seen so far; every object is read once."""
 
     repo: Repo
@@ -89,12 +68,16 @@ class _Search:
     sweeps: dict[str, str | None] = field(default_factory=dict)  # to the snapshot that each names
     runs: dict[str, RunRecord | None] = field(default_factory=dict)
     inputs: set[tuple[str, str, str]] = field(default_factory=set)
+    results: int = 0  # lines of notes
+    remarks: list[str] = field(default_factory=list)  # what is worth knowing and no damage
     cut: dict[str, Oid] = field(default_factory=dict)  # path of a folder that cannot be read
 
     def report(self, kind: str, name: str, message: str, *bundles: str) -> None:
+        """Take down something broken."""
         self.problems.append(Problem(kind=kind, name=name, bundles=bundles, message=message))
 
     def result(self) -> FsckReport:
+        """Return what was looked at and what is broken; broken objects first."""
         found = [
             Problem(kind="object", name=oid, bundles=tuple(sorted(b.bundles)), message=b.message)
             for oid, b in self.broken.items()
@@ -104,8 +87,10 @@ class _Search:
             snapshots=len(self.snapshots),
             runs=len(self.runs),
             sweeps=len(self.sweeps),
+            results=self.results,
             objects=len(self.trees) + len(self.blobs) + len(self.commits),
             problems=(*found, *self.problems),
+            remarks=tuple(self.remarks),
         )
 
     # -- objects ----------------------------------------------------------------------------------
@@ -142,8 +127,8 @@ class _Search:
     # -- commits ----------------------------------------------------------------------------------
 
     def history(self, tip: Oid, last: Oid | None) -> None:
-        """Walk the commits from the newest, then the newest tree, then what else they reach."""
-        self._chain(tip)
+        """Walk the store's commits from the newest, its newest tree, then what else they reach."""
+        self.chain(tip)
         whole = all(commit is not None for commit in self.commits.values())
         if whole and last is not None and last not in self.commits:
             message = f"is at {tip}, and {last}, announced here, is not behind it"
@@ -152,11 +137,11 @@ class _Search:
         if newest is not None:
             self._top(newest.tree)
         self._lost()
-        for commit in self.commits.values():
-            if commit is not None:
-                self._reach(commit.tree)
+        self.reach(self.commits)
 
-    def _chain(self, tip: Oid) -> None:
+    def chain(self, tip: Oid) -> list[Oid]:
+        """Read a commit and all behind it, as far as they are here; return those newly read."""
+        found: list[Oid] = []
         shallow = self._shallow()
         left = [tip]
         while left:
@@ -164,6 +149,7 @@ class _Search:
             if oid in self.commits:
                 continue
             self.commits[oid] = None
+            found.append(oid)
             try:
                 commit = self.commits[oid] = self.objects.commit(oid)
             except Corrupt as e:
@@ -171,6 +157,7 @@ class _Search:
                 continue
             if oid not in shallow:
                 left += commit.parents
+        return found
 
     def _shallow(self) -> set[str]:
         """Return the commits whose parents were left out by a shallow fetch."""
@@ -179,9 +166,9 @@ class _Search:
         except (OSError, UnicodeDecodeError):
             return set()
 
-    def _reach(self, tree: Oid) -> None:
-        """Read what else there is: older trees, and what nothing here understands."""
-        left = [tree]
+    def reach(self, commits: Iterable[Oid]) -> None:
+        """Read what else commits have: older trees, and what nothing here understands."""
+        left = [found.tree for oid in commits if (found := self.commits[oid]) is not None]
         while left:
             oid = left.pop()
             if oid in self.reached:
@@ -242,6 +229,7 @@ class _Search:
                         yield digest, entry
 
     def bundle(self, digest: str, entry: TreeEntry) -> None:
+        """Hold what lies at a bundle's place against its manifest."""
         self.bundles.add(digest)
         files = dict(self._files(entry, digest))
         if entry.oid in self.broken:
@@ -265,6 +253,7 @@ class _Search:
             return None
 
     def snapshot(self, digest: str, entry: TreeEntry) -> None:
+        """Hold what lies at a snapshot's place against it."""
         self.snapshots.add(digest)
         path = place("snapshots", digest)
         files = dict(self._files(entry))
@@ -322,6 +311,7 @@ class _Search:
         return None
 
     def run(self, digest: str, entry: TreeEntry) -> None:
+        """Prove a run record, and remember it for what names it."""
         self.runs[digest] = None
         data = self.document(entry)
         if data is None:
@@ -332,6 +322,7 @@ class _Search:
             self.report("run", place("runs", digest), e.message)
 
     def sweep(self, digest: str, entry: TreeEntry) -> None:
+        """Hold what lies at a sweep's place against its id and its runs."""
         self.sweeps[digest] = None
         path = place("sweeps", digest)
         files = dict(self._files(entry))
@@ -347,6 +338,7 @@ class _Search:
                 self.sweeps[digest] = sweep.snapshot if sweep else self.sweeps[digest]
 
     def inputs_of(self, digest: str, entry: TreeEntry) -> None:
+        """Take down which runs an inputs id leads to; the files that say so are empty."""
         nothing = TreeEntry(REGULAR, blob_oid(b"", self.repo.hash_name))
         base = place("inputs", digest)
         for environment, folder in self.tree(entry.oid).items():
@@ -364,7 +356,7 @@ class _Search:
         for digest, snapshot in self.sweeps.items():
             if snapshot is None or snapshot in self.snapshots:
                 continue
-            if self._is_cut(place("snapshots", snapshot)):
+            if self.is_cut(place("snapshots", snapshot)):
                 continue
             path = f"{place('sweeps', digest)}/{SWEEP}"
             self.report("sweep", path, f"there is no snapshot {snapshot}")
@@ -372,7 +364,7 @@ class _Search:
         for digest, environment, run in sorted(self.inputs):
             path = f"{place('inputs', digest)}/{environment}/{run}"
             record = self.runs.get(run)
-            if run not in self.runs and not self._is_cut(place("runs", run)):
+            if run not in self.runs and not self.is_cut(place("runs", run)):
                 self.report("inputs", path, f"there is no run record {run}")
             elif record is not None and (record.inputs, record.environment) != (
                 digest,
@@ -383,17 +375,18 @@ class _Search:
             if record is None or run in named:
                 continue
             path = f"{place('inputs', record.inputs)}/{record.environment}/{run}"
-            if not self._is_cut(path):
+            if not self.is_cut(path):
                 self.report("inputs", path, "is missing", record.bundle)
 
-    def _is_cut(self, path: str) -> bool:
+    def is_cut(self, path: str) -> bool:
+        """Tell whether a path lies behind a folder that cannot be read."""
         return any(path.startswith(behind) for behind in self.cut)
 
 
 _CHECKS = {
-    "bundles": _Search.bundle,
-    "snapshots": _Search.snapshot,
-    "runs": _Search.run,
-    "inputs": _Search.inputs_of,
-    "sweeps": _Search.sweep,
+    "bundles": Search.bundle,
+    "snapshots": Search.snapshot,
+    "runs": Search.run,
+    "inputs": Search.inputs_of,
+    "sweeps": Search.sweep,
 }
