@@ -1,5 +1,5 @@
 """The engines as the contract suite needs them, one file each."""
 
-from described import backtesting, flox
+from described import backtesting, backtrader, flox
 
-ENGINES = (flox.DESCRIBED, backtesting.DESCRIBED)
+ENGINES = (flox.DESCRIBED, backtesting.DESCRIBED, backtrader.DESCRIBED)

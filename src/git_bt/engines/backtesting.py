@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import bars, entry, rows
-from .config import PARAMS, flag, is_number, mapping, number
+from .config import PARAMS, Check, flag, is_number, mapping, number
 from .config import complete as complete_config
 from .refusal import Refused
 
@@ -34,7 +34,7 @@ def _commission(value: Any) -> str | None:
     return None if -0.1 <= relative < 0.1 else "from -0.1 to below 0.1, as a part of the value"
 
 
-KEYS = {
+KEYS: dict[str, tuple[Any, Check]] = {
     "cash": (10_000, number(0, above=True)),
     "spread": (0, number(0)),
     "commission": (0, _commission),
