@@ -2,17 +2,26 @@
 
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
 from git_bt.bundle import output_of
-from git_bt.compare.extension import compare_extended, ends_a_row, growth, tape_end
+from git_bt.compare.extension import (
+    Growth,
+    compare_extended,
+    ends_a_row,
+    file_times,
+    growth,
+    tape_end,
+)
 from git_bt.flox_layout import is_foreign
 from git_bt.flox_layout.segment import HEAD, segment_times
 from git_bt.model import (
     Bundle,
     Comparison,
     Member,
+    Members,
     OnDisk,
     Output,
     Source,
@@ -65,8 +74,9 @@ def judge_extension(
     end = _end(expected, tape, [path for path in old if path in tape.members])
     if end is None:
         return Judged(message="the tape grew; where the old one ended is not known")
+    said = file_times(output)
     for path in found.added:
-        times = _times(tape, path)
+        times = _times(tape, path) or said.get(path)
         if times is None or times[0] <= end:
             why = "begins before the old end" if times else "does not say when it begins"
             return Judged(message=f"the tape has a new file that {why} {_utc(end)}: {path}")
@@ -78,11 +88,35 @@ def judge_extension(
         tick_size=bundle.manifest.config.get("tick_size"),
         limit=limit,
     )
-    first = next((path for path in found.added if path < max(old)), None)
-    return _judged(extension.comparison, extension.new_fills, end, first)
+    excuse = _excuse(found, old, file_times(expected), end)
+    return _judged(extension.comparison, extension.new_fills, end, excuse)
 
 
-def _judged(comparison: Comparison, new_fills: int, end: int, first: str | None) -> Judged:
+def _excuse(
+    found: Growth, old: Members, times: Mapping[str, tuple[int, int]], end: int
+) -> str | None:
+    """Return what of the new data may have changed old rows of a strategy that does not look ahead.
+
+    Segments are read one after another, by name. Files of bars are read each at its own times, so
+    that one which ended early may go on before the old end; and an engine may wait for a new
+    symbol to begin.
+    """
+    folders = {path.rpartition("/")[0] for path in old} - {""}
+    for path in found.added:
+        if not times and path < max(old):
+            return f"the tape has a new file that is read before old ones: {path}"
+        if times and path.rpartition("/")[0] not in folders:
+            return f"the tape has a new symbol: {path}"
+    for path in found.grown:
+        if path in times and times[path][1] < end:
+            return (
+                f"{path} of the tape ended at {_utc(times[path][1])} and goes on from there, "
+                f"others ended at {_utc(end)}"
+            )
+    return None
+
+
+def _judged(comparison: Comparison, new_fills: int, end: int, excuse: str | None) -> Judged:
     fills = f"{new_fills} new fill{'' if new_fills == 1 else 's'}"
     if comparison.verdict is Verdict.REPRODUCED:
         return Judged(
@@ -92,9 +126,8 @@ def _judged(comparison: Comparison, new_fills: int, end: int, first: str | None)
     if comparison.verdict is Verdict.WITHIN_TOLERANCE:
         message = f"the tape grew; within tolerance to {_utc(end)}, {fills}"
         return Judged(message=message, comparison=comparison)
-    if first is not None:
-        message = f"the tape has a new file that is read before old ones: {first}"
-        return Judged(message=message, comparison=comparison)
+    if excuse is not None:
+        return Judged(message=excuse, comparison=comparison)
     message = (
         f"the tape only grew after {_utc(end)}, and the output before that differs: "
         "the strategy looks ahead, or its code, config or engine changed"

@@ -73,20 +73,36 @@ def tape_end(output: Output) -> int | None:
 
     None where the engine does not say it of every symbol: the last fill is no end of a tape.
     """
+    times = [_time(values, "last_ts_ns") for values in _told(output, "symbols").values()]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
+
+
+def file_times(output: Output) -> dict[str, tuple[int, int]]:
+    """Return the times of the first and the last event of each file of a tape, as a summary has it.
+
+    Engines of bars say it; a file of which it is not said is left out.
+    """
+    found = {}
+    for path, values in _told(output, "files").items():
+        first, last = _time(values, "first_ts_ns"), _time(values, "last_ts_ns")
+        if first is not None and last is not None:
+            found[path] = (first, last)
+    return found
+
+
+def _told(output: Output, key: str) -> Mapping[str, Any]:
+    """Return an object of an output's summary; an empty one where there is none."""
     try:
         summary = decode_json(output.get(SUMMARY, b"{}"), SUMMARY)
     except Corrupt:
-        return None
-    symbols = summary.get("symbols") if isinstance(summary, Mapping) else None
-    if not isinstance(symbols, Mapping) or not symbols:
-        return None
-    times = [_time(values) for values in symbols.values()]
-    known = [time for time in times if time is not None]
-    return max(known) if len(known) == len(times) else None
+        return {}
+    found = summary.get(key) if isinstance(summary, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
-def _time(values: Any) -> int | None:
-    found = values.get("last_ts_ns") if isinstance(values, Mapping) else None
+def _time(values: Any, key: str) -> int | None:
+    found = values.get(key) if isinstance(values, Mapping) else None
     return found if type(found) is int else None
 
 
