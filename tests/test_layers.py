@@ -38,7 +38,9 @@ ROOMS: dict[str, set[str]] = {
     "capture": BASE | {"files", "live", "capture"},
     "interpreters": BASE | {"engines"},
     "processes": {"errors"},
-    "runner": BASE | {"interpreters", "engines", "processes", "runner"},
+    "harness": {"errors", "processes"},
+    "headstart": {"errors", "harness"},
+    "runner": BASE | {"interpreters", "engines", "processes", "harness", "headstart", "runner"},
     "bundle": BASE,
     "archive": BASE | {"archive"},
     "flox_layout": BASE | {"archive", "bundle", "flox_layout"},
@@ -61,7 +63,7 @@ ROOMS: dict[str, set[str]] = {
     "gate": BASE | {"gating", "policy", "compare", "metrics"},
     "commands": BASE
     | {
-        "caches", "spool", "spool_reading", "ranking", "sweeping",
+        "caches", "headstart", "spool", "spool_reading", "ranking", "sweeping",
         "repo", "objects", "files", "live", "capture", "interpreters", "processes", "runner",
         "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store",
         "ledger", "sync", "fsck", "reports", "looking", "sharing", "hooking", "capturing",
@@ -73,7 +75,9 @@ ROOMS: dict[str, set[str]] = {
         "sweep_records", "sweeping", "hooking",
         "errors", "model", "reports", "looking", "gating", "sharing", "capturing", "output",
     },
-    "cli": {"errors", "model", "reports", "looking", "gating", "commands", "output", "cli"},
+    "cli": {
+        "errors", "model", "reports", "looking", "gating", "headstart", "commands", "output", "cli",
+    },
 }  # fmt: skip
 ONLY_USER_OF = {"yaml": {"capture"}, "git": {"repo"}, "click": {"cli"}, "rich": {"output"}}
 

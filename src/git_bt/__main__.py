@@ -1,5 +1,29 @@
-"""Run git-bt as `python -m git_bt`."""
+"""The program's entry, also of `python -m git_bt`: what comes before the command line is read."""
 
-from git_bt.cli import main
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
 
-main()
+from git_bt import headstart
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        headstart.begin(sys.argv[1:])
+        from git_bt.cli import main as run  # click's import: the engine's has begun before it
+    except BaseException:
+        headstart.drop()
+        raise
+    run()
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    # SIGTERM takes the way of Ctrl-C, so that children, locks and temporary folders go with us.
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,6 @@ git-bt processes that were killed themselves are swept when the next one starts.
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import stat
@@ -19,9 +18,12 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 from git_bt.errors import CannotWork
+
+TYPE_CHECKING = False  # typing takes 3 ms to import, and a run starts with this module
+if TYPE_CHECKING:
+    from typing import IO
 
 PREFIX = "git-bt-"
 MARK = "GIT_BT_RUN"
@@ -246,7 +248,7 @@ def _remove_stubborn(top: Path) -> None:
     while folders := _without_files(top):
         for folder in folders:
             for inner in _without_files(folder):
-                inner.rename(top / secrets.token_hex(16))
+                inner.rename(top / os.urandom(16).hex())
             folder.rmdir()
     top.rmdir()
 

@@ -10,7 +10,7 @@ import pytest
 
 from git_bt import capturing, gating, hooking, looking, reports, sharing
 from git_bt.output.json import error_json, to_json
-from git_bt.output.text import _RENDER
+from git_bt.output.text import RENDERERS
 from output.report_samples import FLOX_METRICS, REPORTS
 from output.test_text import poisoned
 
@@ -79,7 +79,8 @@ def test_each_command_has_a_schema_and_a_text() -> None:
         if name.endswith("Report") and dataclasses.is_dataclass(kind)
     }
 
-    assert kinds == {type(report) for report in REPORTS.values()} == set(_RENDER)
+    assert kinds == {type(report) for report in REPORTS.values()}
+    assert {kind.__name__ for kind in kinds} == set(RENDERERS)
     assert {p.stem for p in SCHEMAS.glob("*.json")} == {
         *(to_json(report)["schema"].split("/")[1] for report in REPORTS.values()), "error",
     }  # fmt: skip

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from floxkit import lean, tape, walk
+from projects import project, template
 
-__all__ = ["lean", "tape", "walk"]
+__all__ = ["lean", "project", "tape", "template", "walk"]
 
 
 @pytest.fixture(autouse=True)

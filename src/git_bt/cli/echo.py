@@ -136,4 +136,5 @@ def progress() -> Iterator[Step]:
 
 def _silent(text: str) -> None:
     """Say nothing: nobody watches. While a run goes on, import what will show its end."""
-    import git_bt.output.text  # noqa: F401
+    import git_bt.output.text
+    import git_bt.output.verdicts  # noqa: F401

@@ -6,15 +6,14 @@ command is called, so that `git bt` starts fast.
 
 import contextlib
 import os
-import signal
 import sys
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
+from git_bt import headstart
 from git_bt.errors import ExitCode
 
 COMMANDS = {
@@ -64,11 +63,6 @@ class Lazy(click.Group):
         return command
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    # SIGTERM takes the way of Ctrl-C, so that children, locks and temporary folders go with us.
-    raise KeyboardInterrupt
-
-
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's callback signature
     if value:
         from importlib.metadata import version
@@ -102,7 +96,6 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the caller closed it
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  open as long as we are
@@ -117,6 +110,7 @@ def main() -> NoReturn:
     except OSError as e:  # the help cannot be printed; what commands raise ends in border.py
         click.echo(f"error: cannot print: {e.strerror}", err=True)
         code = ExitCode.CANNOT_WORK
+    headstart.drop()
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()

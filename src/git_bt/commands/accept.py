@@ -295,7 +295,7 @@ class _Accepting:
             run_record(
                 taken.bundle,
                 taken.environment,
-                author=self.workspace.author(),
+                author=self.workspace.author,
                 strategy=taken.strategy,
                 kind="accept",
                 verdict=Verdict.REPRODUCED,

@@ -97,10 +97,9 @@ class Judge:
         """
         bundle = with_tape(self.workspace, found.bundle)
         with self.child(engine) as child:
-            self.step(f"validating {name}")
             check_content(bundle)
             job = job_of_bundle(self.workspace, bundle, engine, self.grant)
-            outcome = child.run(job)
+            outcome = child.run(job, self._meanwhile(name))
         ran = Ran(
             found=found, strategy=None, job=job, outcome=outcome, tolerances=tolerances, runs=1
         )
@@ -131,13 +130,12 @@ class Judge:
             Usage, Incomplete: the strategy cannot be captured, or its tape is not here.
         """
         with self.child(engine) as child:
-            self.step(f"validating {name}")
             check_content(found.bundle)
             job, captured, _ = job_of_strategy(
                 self.workspace, strategy, engine, self.grant, market=market
             )
             job = replace(job, known=known_output(found.bundle))
-            outcome = child.run(job)
+            outcome = child.run(job, self._meanwhile(name))
         ran = Ran(
             found=found,
             strategy=strategy,
@@ -156,9 +154,6 @@ class Judge:
         """Give a child that has the engine; it ends when the command does."""
         with start(engine.interpreter, engine.adapter, variation=variation) as child:
             self.live.append(child)
-            # Ours to import while the child imports the engine.
-            import git_bt.commands.expected  # noqa: F401
-
             try:
                 if self.is_over.is_set():
                     raise KeyboardInterrupt  # it was started while the others were ended
@@ -177,6 +172,13 @@ class Judge:
                 yield twin
             finally:
                 self.live.remove(twin)
+
+    def _meanwhile(self, name: str) -> Callable[[], None]:
+        def meanwhile() -> None:
+            self.step(f"validating {name}")
+            import git_bt.commands.expected  # noqa: F401  what comes after the run
+
+        return meanwhile
 
     def _judged(self, name: str, ran: Ran, engine: Engine) -> Judged:
         from git_bt.commands.expected import compare_with_bundle

@@ -1,7 +1,7 @@
 """Run a strategy and store it all as one bundle: here up to the run, in `packing` the rest."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,13 +62,17 @@ def pack(
         )
         plan = engine_of_strategy(workspace, strategy, grant)
         with _children(plan, runs) as children:
-            # The children import the engine; what comes after them we import meanwhile.
-            from git_bt.commands.packing import finish
-
-            step(f"running {strategy.name} on {plan.adapter.NAME}")
-            author = workspace.author()
             job, captured, market = job_of_strategy(workspace, strategy, plan, grant)
-            outcomes = _run(children, job)
+
+            def meanwhile() -> None:
+                step(f"running {strategy.name} on {plan.adapter.NAME}")
+                import git_bt.commands.packing  # noqa: F401  what comes after the run
+
+                _ = workspace.author  # one question to git: asked while there is time
+
+            outcomes = _run(children, job, meanwhile)
+        from git_bt.commands.packing import finish
+
         step(f"storing {strategy.name}")
         report = finish(
             workspace,
@@ -77,7 +81,7 @@ def pack(
             captured,
             market,
             outcomes,
-            author=author,
+            author=workspace.author,
             export_to=export_to,
         )
         return replace(report, elapsed_s=time.monotonic() - started)
@@ -104,6 +108,6 @@ def _children(plan: Engine, runs: int) -> Twin | Child:
     return start(plan.interpreter, plan.adapter)
 
 
-def _run(children: Twin | Child, job: Job) -> tuple[Outcome, ...]:
-    outcomes = children.run(job)
+def _run(children: Twin | Child, job: Job, meanwhile: Callable[[], None]) -> tuple[Outcome, ...]:
+    outcomes = children.run(job, meanwhile)
     return outcomes if isinstance(outcomes, tuple) else (outcomes,)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from git_bt import headstart
 from git_bt.bundle import OUTPUT, snapshot_of, strategy_content, tape_of
 from git_bt.canonical import normalise
 from git_bt.commands.workspace import Workspace
@@ -126,7 +127,9 @@ def interpreter_of(
         project_root=root,
         cache=workspace.cache,
     )
-    return find_interpreter(adapter, wanted)
+    found = find_interpreter(adapter, wanted)
+    headstart.remember(workspace.cache, found.executable, adapter.__file__)
+    return found
 
 
 def job_of_strategy(

@@ -85,7 +85,7 @@ def _record(
     run = run_record(
         bundle,
         here,
-        author=workspace.author(),
+        author=workspace.author,
         strategy=ran.name,
         kind="validate",
         verdict=verdict,

@@ -118,6 +118,7 @@ class Workspace:
         """Where caches lie, None without a repository."""
         return None if self.repo is None else self.repo.cache_dir
 
+    @cached_property
     def author(self) -> str:
         """Return who works here."""
         return "unknown" if self.repo is None else self.repo.author()

@@ -6,49 +6,43 @@ All text of strangers goes through `plain`. Colour and width are decided by the 
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
-from git_bt import capturing as c
-from git_bt import gating as g
-from git_bt import hooking as h
-from git_bt import looking as k
-from git_bt import reports as r
-from git_bt import sharing as s
-from git_bt.output import capturing, gating, holdings, hooking, looking, sharing, tying, verdicts
 from git_bt.output.style import Style, color_wanted
 from git_bt.output.words import fit_encoding, iso_time, plain
 
 __all__ = ["color_wanted", "iso_time", "plain", "render"]
 
-_RENDER: Mapping[type, Callable[[Any, Style], list[str]]] = {
-    r.PackReport: verdicts.pack,
-    r.ValidateReport: verdicts.validate,
-    r.ReplayReport: verdicts.replay,
-    r.DemoReport: verdicts.demo,
-    r.ListReport: holdings.ls,
-    r.ShowReport: holdings.show,
-    r.DiffReport: holdings.diff,
-    r.ExportReport: holdings.export,
-    r.ImportReport: holdings.import_,
-    r.RestoreReport: holdings.restore,
-    r.FsckReport: holdings.fsck,
-    r.EnginesReport: holdings.engines,
-    r.RecordReport: tying.record,
-    r.AcceptReport: tying.accept,
-    g.GateReport: gating.gate,
-    h.HookReport: hooking.hook,
-    k.TapePinReport: looking.tape_pin,
-    s.FetchReport: sharing.fetch,
-    s.PushReport: sharing.push,
-    s.InitReport: sharing.init,
-    s.DoctorReport: sharing.doctor,
-    k.LogReport: looking.log,
-    k.StatusReport: looking.status,
-    k.CommitReport: looking.commit,
-    k.ConflictsReport: looking.conflicts,
-    c.CaptureReport: capturing.capture,
+RENDERERS = {
+    "PackReport": "verdicts.pack",
+    "ValidateReport": "verdicts.validate",
+    "ReplayReport": "verdicts.replay",
+    "DemoReport": "verdicts.demo",
+    "ListReport": "holdings.ls",
+    "ShowReport": "holdings.show",
+    "DiffReport": "holdings.diff",
+    "ExportReport": "holdings.export",
+    "ImportReport": "holdings.import_",
+    "RestoreReport": "holdings.restore",
+    "FsckReport": "holdings.fsck",
+    "EnginesReport": "holdings.engines",
+    "RecordReport": "tying.record",
+    "AcceptReport": "tying.accept",
+    "TapePinReport": "looking.tape_pin",
+    "FetchReport": "sharing.fetch",
+    "PushReport": "sharing.push",
+    "InitReport": "sharing.init",
+    "DoctorReport": "sharing.doctor",
+    "LogReport": "looking.log",
+    "StatusReport": "looking.status",
+    "CommitReport": "looking.commit",
+    "ConflictsReport": "looking.conflicts",
+    "GateReport": "gating.gate",
+    "HookReport": "hooking.hook",
+    "CaptureReport": "capturing.capture",
 }
+"""Report to module and function: what another command shows is not imported."""
 
 
 def render(
@@ -72,5 +66,7 @@ def render(
             name) is written in ASCII.
     """
     style = Style(color=color, width=width, all_differences=all_differences, cut=cut)
-    text = "".join(f"{line}\n" for line in _RENDER[type(report)](report, style))
+    module, _, function = RENDERERS[type(report).__name__].partition(".")
+    lines = getattr(import_module(f"git_bt.output.{module}"), function)(report, style)
+    text = "".join(f"{line}\n" for line in lines)
     return fit_encoding(text, encoding or getattr(sys.stdout, "encoding", None) or "utf-8")

@@ -15,15 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from git_bt import engines
+from git_bt import headstart
 from git_bt.canonical import encode_json, sha256
 from git_bt.errors import Corrupt, Incomplete
+from git_bt.harness import Harness
 from git_bt.interpreters import Adapter, Interpreter
 from git_bt.model import Environment, Failure, Outcome
-from git_bt.processes import Folder, interruptible, need_space, spawn
+from git_bt.processes import interruptible, need_space
 from git_bt.runner.job import (
     Job,
-    environment,
     place_tape,
     tape_state,
     three_quarters_of_memory,
@@ -39,11 +39,15 @@ from git_bt.runner.outcome import (
     read_tail,
 )
 
-HARNESS = Path(str(engines.__file__)).with_name("child.py")
+Meanwhile = Callable[[], None]
+
+
+def _nothing() -> None:
+    """Do nothing while a run goes on."""
 
 
 def start(interpreter: Interpreter, adapter: Adapter, *, variation: int = 0) -> "Child":
-    """Start a child that imports the engine and waits for its job.
+    """Start a child that imports the engine and waits for its job, or take one that waits.
 
     The thread that starts a child must outlive it: Linux ends the child with that thread.
 
@@ -55,34 +59,21 @@ def start(interpreter: Interpreter, adapter: Adapter, *, variation: int = 0) -> 
     Raises:
         CannotWork: the process or its folder cannot be made.
     """
-    folder = Folder()
-    try:
-        return Child(folder, interpreter, adapter, variation)
-    except BaseException:
-        folder.remove()
-        raise
+    wanted = interpreter.executable, adapter.__file__, variation
+    return Child(headstart.take(*wanted) or Harness(*wanted), interpreter)
 
 
 class Child:
     """A started child; a context manager that leaves no process and no file."""
 
-    def __init__(
-        self, folder: Folder, interpreter: Interpreter, adapter: Adapter, variation: int
-    ) -> None:
-        self.folder = folder
+    def __init__(self, harness: Harness, interpreter: Interpreter) -> None:
+        self.folder = harness.folder
+        self._harness = harness
         self._interpreter = interpreter
-        self._variation = variation
-        # The second of two runs lies deeper: a strategy that shows its path differs from itself.
-        self._dir = folder.path / ("run" if variation == 0 else "varied/deeper/run")
-        for name in ("home", "tmp", "out", "files"):
-            (self._dir / name).mkdir(parents=True)
-        self._printed = self._dir / "printed"
-        self._process = spawn(
-            [str(interpreter.executable), "-s", str(HARNESS), adapter.__file__, str(self._dir)],
-            env=environment(self._dir, variation),
-            cwd=self._dir,
-            printed=self._printed,
-        )
+        self._variation = harness.variation
+        self._dir = harness.dir
+        self._printed = harness.printed
+        self._process = harness.process
 
     def __enter__(self) -> Self:
         return self
@@ -101,11 +92,14 @@ class Child:
 
     def close(self) -> None:
         """End the child and all below it, and remove its folder."""
-        self.stop()
-        self.folder.remove()
+        self._harness.close()
 
-    def run(self, job: Job) -> Outcome:
+    def run(self, job: Job, meanwhile: Meanwhile = _nothing) -> Outcome:
         """Run a job; a child runs one.
+
+        Args:
+            job: what it runs.
+            meanwhile: called in this thread as soon as the run goes on.
 
         Raises:
             Corrupt: the bytes of a file are not its member's, or a path is unsafe.
@@ -113,10 +107,10 @@ class Child:
             CannotWork: there is no space left for what it writes.
         """
         with interruptible():
-            ended = self.run_on(job, place_tape(job.tape, self.folder.path))
-            return ended.outcome(job.known)
+            tape = place_tape(job.tape, self.folder.path)
+            return self.run_on(job, tape, meanwhile).outcome(job.known)
 
-    def run_on(self, job: Job, tape: Path | None) -> "Ended":
+    def run_on(self, job: Job, tape: Path | None, meanwhile: Meanwhile = _nothing) -> "Ended":
         """Run a job on a tape that is already in its place."""
         before = tape_state(job.tape)
         started = time.monotonic()
@@ -124,6 +118,7 @@ class Child:
         write_files(job.members, job.content, self._dir / "files")
         self._write_job(job, tape)
         self._process.tell(nonce)
+        meanwhile()
         code = self._process.wait(job.timeout_s)
         elapsed = time.monotonic() - started
         done = read_done(self._dir / "done.json", nonce) if code == 0 else None
@@ -272,13 +267,13 @@ class Twin:
         finally:
             self._second.close()
 
-    def run(self, job: Job) -> tuple[Outcome, Outcome]:
+    def run(self, job: Job, meanwhile: Meanwhile = _nothing) -> tuple[Outcome, Outcome]:
         """Run a job in both, the tape written out once; see `Child.run`."""
         with interruptible():
             tape = place_tape(job.tape, self._first.folder.path)
             with _Aside(lambda: self._second.run_on(job, tape)) as aside:
                 try:
-                    first = self._first.run_on(job, tape).outcome(job.known)
+                    first = self._first.run_on(job, tape, meanwhile).outcome(job.known)
                 except BaseException:
                     self._second.stop()
                     raise

@@ -1,4 +1,4 @@
-"""What a run gets: the job, the files it runs, its tape, and the environment it sees.
+"""What a run gets: the job, the files it runs, and its tape.
 
 Bytes are proved once more while they are written out, for they may have changed since the caller
 looked. Nothing named after an expected output is ever among them.
@@ -14,10 +14,8 @@ from git_bt.canonical import sha256
 from git_bt.errors import Corrupt, Incomplete
 from git_bt.model import EXECUTABLE, Content, Members, Tape
 from git_bt.paths import check_paths
-from git_bt.processes import MARK
 
 TIMEOUT_S = 600.0
-THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB", "BLIS", "RAYON", "POLARS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +43,6 @@ class Job:
     timeout_s: float = TIMEOUT_S
     memory: int | None = None
     known: Mapping[str, str] = field(default_factory=dict)
-
-
-def environment(run_dir: Path, variation: int) -> dict[str, str]:
-    """Return the whole environment of a run: the pins, or with variation 1 their opposites."""
-    pins = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(run_dir / "home"),
-        "TMPDIR": str(run_dir / "tmp"),
-        "TZ": "UTC0" if variation == 0 else "XXX-5:45",
-        "LC_ALL": "C.UTF-8" if variation == 0 else "C",
-        "PYTHONHASHSEED": str(variation),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONNOUSERSITE": "1",
-        MARK: str(run_dir.parent if variation == 0 else run_dir.parents[2]),
-    }
-    return pins | {f"{name}_NUM_THREADS": "1" for name in THREADS}
 
 
 def three_quarters_of_memory() -> int:

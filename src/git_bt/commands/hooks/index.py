@@ -102,7 +102,7 @@ class _Index:
         runs = Runs(
             judge=judge,
             budget_s=self.policy.time_budget,
-            author=self.workspace.author(),
+            author=self.workspace.author,
             stop_on_change=self.policy.on_change == "stop",
             started=self.started,
         )

@@ -126,7 +126,7 @@ def _run_of_commit(
         runs = Runs(
             judge=judge,
             budget_s=0,
-            author=at.author(),
+            author=at.author,
             stop_on_change=policy.on_change == "stop",
             started=time.monotonic(),
         )
