@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from git_bt.commands.hook import HOOKS as COMMANDS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -26,15 +28,23 @@ def test_pre_commit_accepts_the_file(command: str, file: str) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_one_hook_is_offered() -> None:
-    """bt-validate judges the whole tree once, and needs nothing but git-bt."""
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+HOOKS = {
+    "bt-validate": ("pre-commit", ["pre-commit", "pre-merge-commit", "manual"]),
+    "bt-record": ("post-commit", ["post-commit", "post-rewrite", "post-merge"]),
+    "bt-push": ("pre-push", ["pre-push"]),
+    "bt-check": ("check", ["pre-commit", "pre-merge-commit", "manual"]),
+}
 
-    assert hook["id"] == "bt-validate"
-    assert hook["entry"] == "git-bt validate"
-    assert "additional_dependencies" not in hook
-    assert (hook["always_run"], hook["pass_filenames"], hook["require_serial"]) == (
-        True,
-        False,
-        True,
-    )
+
+def test_four_hooks_are_offered() -> None:
+    """Each looks at the whole repository once, at its own stages, and needs nothing but git-bt."""
+    offered = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    shape = ("always_run", "pass_filenames", "require_serial", "verbose", "language")
+
+    assert {
+        h["id"]: (h["entry"].removeprefix("git-bt hook "), h["stages"]) for h in offered
+    } == HOOKS
+    assert {name for name, _ in HOOKS.values()} <= set(COMMANDS)
+    for hook in offered:
+        assert [hook[key] for key in shape] == [True, False, True, True, "python"]
+        assert "additional_dependencies" not in hook

@@ -3,6 +3,7 @@
 The commit that touches nothing of ours is answered here, with as few imports as can be.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ def hook(
         from git_bt.commands.hooks.check import check
 
         return check(step=step, cwd=cwd)
+    name = _stage(name)
     report = _at_once(name, Repo.find(cwd))
     if report is not None:
         return report
@@ -68,6 +70,15 @@ def hook(
         head = [workspace.head] if workspace.head else []
         commits = rewritten(workspace, lines()) if name == "post-rewrite" else head
         return tie(workspace, commits, hook=name, step=step)
+
+
+def _stage(name: str) -> str:
+    """Return which hook it is: of those after a commit, pre-commit calls one for all."""
+    if name != "post-commit" or os.environ.get("PRE_COMMIT") != "1":
+        return name
+    if "PRE_COMMIT_REWRITE_COMMAND" in os.environ:
+        return "post-rewrite"
+    return "post-merge" if "PRE_COMMIT_IS_SQUASH_MERGE" in os.environ else name
 
 
 def _at_once(name: str, repo: Repo) -> HookReport | None:

@@ -91,6 +91,12 @@ class _Validate:
     alone: bool
 
     @property
+    def has_queue(self) -> bool:
+        """Whether a commit has put runs off."""
+        cache = self.workspace.cache
+        return cache is not None and (cache / "queue").exists()
+
+    @property
     def workspace(self) -> Workspace:
         """Where it is judged."""
         return self.judge.workspace
@@ -126,6 +132,12 @@ class _Validate:
         return self._settled(target, self.judge.bundle(target.name, found, engine, tolerances))
 
     def _strategy(self, target: Named, strategy: Strategy) -> Validation:
+        if self.has_queue:
+            from git_bt.commands.hooks.queued import validate_queued
+
+            queued = validate_queued(self.judge, target.name, strategy)
+            if queued is not None:
+                return queued
         found = baseline(self.workspace, strategy.name)
         strategy, market = _as_packed(self.workspace, strategy, found)
         engine = engine_of_strategy(self.workspace, strategy, self.judge.grant)

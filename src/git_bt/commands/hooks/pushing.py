@@ -159,7 +159,7 @@ def _with_push(
     if not repo.git("for-each-ref", "--count=1", "refs/bt/store", "refs/notes/bt").out:
         return report
     if what.remote not in repo.git("remote").text.splitlines():
-        message = f"results were not pushed: {what.remote or 'there'} is no remote by name"
+        message = "results were not pushed: they go to a remote by its name only"
         return replace(report, message=message, hint="git bt push REMOTE")
     dry = is_dry_run()
     if dry is None:

@@ -55,6 +55,11 @@ class Queue:
             self._bound()
         return known is None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no run waits."""
+        return not self._names()
+
     def find(self, inputs: str) -> Queued | None:
         """Return the entry of an inputs id, None where there is none."""
         if self._folder is None:
