@@ -36,7 +36,7 @@ def validate_queued(judge: Judge, name: str, strategy: Strategy) -> Validation |
     runs = Runs(
         judge=judge,
         budget_s=0,
-        author=workspace.author(),
+        author=workspace.author,
         stop_on_change=False,
         started=time.monotonic(),
     )
