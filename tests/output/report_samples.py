@@ -82,6 +82,7 @@ from git_bt.sharing import (
     Taken,
 )
 from output.gate_samples import GATES
+from output.sweep_samples import SWEEPS
 
 GOLDEN = Path(__file__).parent / "golden"
 A, B, C = "3f2a9c81d0e4" + "0" * 52, "77aa01b2c3d4" + "1" * 52, "c0ffee" + "2" * 58
@@ -632,6 +633,7 @@ REPORTS: dict[str, Any] = {
         next=("cd git-bt-demo", "git bt ls"),
     ),
     **GATES,
+    **SWEEPS,
 }  # fmt: skip
 
 

@@ -139,6 +139,7 @@ def test_a_name_that_a_shell_would_split_is_quoted_in_the_hint() -> None:
 # -- safety ---------------------------------------------------------------------------------------
 
 BARE = {
+    "sweep-ls_nothing",
     "validate_nothing",
     "log_empty",
     "status_empty",

@@ -34,6 +34,7 @@ COMMANDS = {
     "import": "move",
     "restore": "move",
     "tape": "tape",
+    "sweep": "sweep",
     "fetch": "share",
     "push": "share",
     "gate": "gate",

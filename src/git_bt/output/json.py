@@ -340,6 +340,7 @@ def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
         hooking_json,
         looking_json,
         sharing_json,
+        sweeping_json,
         tying_json,
     )
 
@@ -349,6 +350,7 @@ def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
         hooking_json.CONVERT,
         looking_json.CONVERT,
         sharing_json.CONVERT,
+        sweeping_json.CONVERT,
         tying_json.CONVERT,
     )
     return next(convert[kind] for convert in found if kind in convert)

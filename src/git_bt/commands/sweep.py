@@ -1,0 +1,258 @@
+"""List sweeps, show one, rank its runs, and take in spools of other machines.
+
+Every command here moves what runs left in the spool first (`flush.py`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from git_bt.commands.flush import flush_to_read
+from git_bt.commands.flush import merge as merge_files
+from git_bt.commands.workspace import open_workspace
+from git_bt.errors import Incomplete, Usage
+from git_bt.model import Notice
+from git_bt.ranking import by_setting, median, number, rank, unsteady
+from git_bt.store import Store
+from git_bt.sweep_records import Scalar, SweepRun, Swept, sweep_id, sweep_run_id
+from git_bt.sweeping import (
+    BestReport,
+    MergedReport,
+    Parameter,
+    RankedRun,
+    Spread,
+    SweepHead,
+    SweepReport,
+    SweepsReport,
+)
+
+_ID = re.compile(r"[0-9a-f]{4,64}")
+_SHOWN = 6  # values of a parameter
+_ERRORS = 5
+
+
+def ls(*, cwd: Path | None = None) -> SweepsReport:
+    """Return every sweep, the one that ran last first."""
+    with open_workspace(cwd) as workspace:
+        store = workspace.need_store()
+        notices = flush_to_read(store)
+        heads = [head_of(store.sweep(digest)) for digest in store.sweep_ids()]
+    heads.sort(key=lambda head: (-head.last_ns, head.id))
+    return SweepsReport(sweeps=tuple(heads), notices=notices)
+
+
+def show(name: str | None = None, *, cwd: Path | None = None) -> SweepReport:
+    """Return what is known of one sweep.
+
+    Args:
+        name: its id or its name; None is the one that ran last.
+        cwd: where the command works.
+
+    Raises:
+        Usage: there is no such sweep.
+        Incomplete: there is none at all.
+    """
+    with open_workspace(cwd) as workspace:
+        store = workspace.need_store()
+        notices = flush_to_read(store)
+        swept, more = find_sweep(store, name)
+    good = [run for run in swept.runs if run.status == "ok"]
+    errors = Counter(run.error or "no reason" for run in swept.runs if run.status != "ok")
+    on = Counter(run.environment for run in swept.runs)
+    return SweepReport(
+        head=head_of(swept),
+        elapsed_ns=sum(run.elapsed_ns for run in swept.runs),
+        parameters=tuple(_parameters(swept.runs)),
+        metrics=tuple(_spread(name, good) for name in _names(good)),
+        errors=tuple(errors.most_common(_ERRORS)),
+        unsteady=unsteady(swept.runs),
+        environments=tuple(
+            (swept.environments[digest], count)
+            for digest, count in on.most_common()
+            if digest is not None and digest in swept.environments
+        ),
+        notices=(*notices, *more),
+    )
+
+
+def best(
+    metric: str,
+    name: str | None = None,
+    *,
+    number_of: int = 10,
+    lowest: bool = False,
+    cwd: Path | None = None,
+) -> BestReport:
+    """Return the best settings of a sweep by a metric.
+
+    Args:
+        metric: its name.
+        name: id or name of the sweep; None is the one that ran last.
+        number_of: how many to show.
+        lowest: the lowest value is best.
+        cwd: where the command works.
+
+    Raises:
+        Usage: there is no such sweep, or no run of it has such a metric.
+        Incomplete: there is none at all.
+    """
+    with open_workspace(cwd) as workspace:
+        store = workspace.need_store()
+        notices = flush_to_read(store)
+        swept, more = find_sweep(store, name)
+    check_metric(swept, metric)
+    ranking = rank(swept.runs, metric, lowest=lowest)
+    return BestReport(
+        head=head_of(swept),
+        metric=metric,
+        lowest=lowest,
+        of=len(ranking.ranked),
+        unranked=ranking.unranked,
+        runs=tuple(
+            RankedRun(
+                rank=each.rank,
+                id=sweep_run_id(each.run),
+                value=each.value,
+                params=each.run.params,
+                metrics=each.run.metrics,
+                started_ns=each.run.started_ns,
+                elapsed_ns=each.run.elapsed_ns,
+                repeats=each.repeats,
+            )
+            for each in ranking.ranked[:number_of]
+        ),
+        notices=(*notices, *more),
+    )
+
+
+def merge(files: Sequence[str], *, cwd: Path | None = None) -> MergedReport:
+    """Add the runs of spool files from elsewhere; a run that is here is not added again.
+
+    Args:
+        files: spool files, or folders with such.
+        cwd: where the command works.
+
+    Raises:
+        Usage: a file is not there, or is no spool.
+    """
+    with open_workspace(cwd) as workspace:
+        done = merge_files(
+            workspace.need_store(), [workspace.cwd / Path(file).expanduser() for file in files]
+        )
+    return MergedReport(files=tuple(files), runs=done.runs, notices=done.notices)
+
+
+# -- one sweep ------------------------------------------------------------------------------------
+
+
+def find_sweep(store: Store, name: str | None) -> tuple[Swept, tuple[Notice, ...]]:
+    """Return a sweep by its id or its name, and what is to be said of others of that name.
+
+    Raises:
+        Usage: there is no such sweep.
+        Incomplete: there is none at all.
+    """
+    ids = store.sweep_ids()
+    if not ids:
+        raise Incomplete(
+            "no sweep is recorded here", hint='with git_bt.recording("name", params={…}) as run: …'
+        )
+    sweeps = [store.sweep(digest) for digest in ids]
+    named = [swept for swept in sweeps if name in (None, swept.sweep.name)]
+    if not named and name is not None and _ID.fullmatch(name):
+        return store.sweep(store.resolve(name, ("sweeps",))), ()
+    if not named:
+        raise Usage(f"no sweep {name}", hint="git bt sweep ls")
+    newest = max(named, key=lambda swept: max((run.started_ns for run in swept.runs), default=0))
+    if name is None or len(named) == 1:
+        return newest, ()
+    message = f"{len(named)} sweeps are named {name}, of other code: this is the one that ran last"
+    return newest, (Notice(kind="sweep_names_equal", message=message),)
+
+
+def find_run(store: Store, prefix: str) -> tuple[Swept, SweepRun]:
+    """Return a run by the first digits of its id, and its sweep.
+
+    Raises:
+        Usage: there is no such run, or several.
+    """
+    if not _ID.fullmatch(prefix):
+        raise Usage(f"{prefix!r:.80} is no id of a run", hint="git bt sweep best --metric M")
+    found = [
+        (swept, run)
+        for swept in map(store.sweep, store.sweep_ids())
+        for run in swept.runs
+        if sweep_run_id(run).startswith(prefix)
+    ]
+    if not found:
+        raise Usage(f"no run {prefix} in any sweep", hint="git bt sweep best --metric M")
+    if len(found) > 1:
+        raise Usage(f"run {prefix} is ambiguous: {len(found)} runs", hint="give more digits")
+    return found[0]
+
+
+def check_metric(swept: Swept, metric: str) -> None:
+    """Refuse a metric that no run of a sweep has; raises Usage naming those there are."""
+    names = _names(swept.runs)
+    if metric not in names:
+        known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        hint = f"there are: {known}" if names else "run.log(sharpe=…)"
+        raise Usage(f"no run of sweep {swept.sweep.name} has a metric {metric}", hint=hint)
+
+
+def head_of(swept: Swept) -> SweepHead:
+    """Return a sweep in one line."""
+    runs = swept.runs
+    return SweepHead(
+        id=sweep_id(swept.sweep),
+        name=swept.sweep.name,
+        snapshot=swept.sweep.snapshot,
+        engine=swept.sweep.engine,
+        tape=swept.sweep.tape,
+        runs=len(runs),
+        failed=sum(run.status != "ok" for run in runs),
+        settings=len(by_setting(runs)),
+        first_ns=min((run.started_ns for run in runs), default=0),
+        last_ns=max((run.started_ns for run in runs), default=0),
+        metrics=_names(runs),
+    )
+
+
+def _names(runs: Sequence[SweepRun]) -> tuple[str, ...]:
+    return tuple(sorted({name for run in runs for name in run.metrics}))
+
+
+def _parameters(runs: Sequence[SweepRun]) -> list[Parameter]:
+    names = sorted({name for run in runs for name in run.params})
+    return [
+        _parameter(name, [run.params[name] for run in runs if name in run.params]) for name in names
+    ]
+
+
+def _parameter(name: str, values: Sequence[Scalar]) -> Parameter:
+    numbers = [value for value in values if number(value) is not None]
+    distinct: dict[str, Scalar] = {repr(value): value for value in values}
+    is_number = len(numbers) == len(values)
+    ordered = sorted(
+        distinct.values(),
+        key=lambda value: (number(value) or 0.0, str(value)) if is_number else (0.0, str(value)),
+    )
+    return Parameter(
+        name=name,
+        distinct=len(distinct),
+        least=ordered[0] if is_number else None,
+        greatest=ordered[-1] if is_number else None,
+        shown=tuple(ordered[:_SHOWN]),
+    )
+
+
+def _spread(name: str, runs: Sequence[SweepRun]) -> Spread:
+    found = [value for run in runs if (value := number(run.metrics.get(name))) is not None]
+    return Spread(
+        name=name,
+        numbers=len(found),
+        lowest=min(found, default=None),
+        median=median(found),
+        highest=max(found, default=None),
+    )

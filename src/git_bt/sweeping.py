@@ -1,0 +1,155 @@
+"""What the commands on sweeps answer: sweep ls, show, best, promote and merge.
+
+Plain data as in `reports.py`, which holds what the other commands answer. A setting is what a run
+was given, whatever number of times it ran; ranks are of settings (`ranking.py`).
+"""
+
+from dataclasses import dataclass
+
+from git_bt.errors import ExitCode
+from git_bt.model import Comparison, EngineVersion, Metrics, Notice, Verdict
+from git_bt.sweep_records import Scalar, Scalars, Surroundings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepHead:
+    """A sweep in one line. `settings` are the different ones; `failed` is of the runs."""
+
+    id: str
+    name: str
+    snapshot: str | None
+    engine: str | None
+    tape: str | None
+    runs: int
+    failed: int
+    settings: int
+    first_ns: int
+    last_ns: int
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepsReport:
+    """The answer of sweep ls, newest first."""
+
+    sweeps: tuple[SweepHead, ...]
+    notices: tuple[Notice, ...] = ()
+    exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """What runs were given under one name; `least` and `greatest` where all are numbers."""
+
+    name: str
+    distinct: int
+    least: Scalar
+    greatest: Scalar
+    shown: tuple[Scalar, ...]  # the first few, in order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A metric over the runs that ended well; None where no run has a number."""
+
+    name: str
+    numbers: int
+    lowest: float | None
+    median: float | None
+    highest: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """The answer of sweep show. `unsteady` settings ran more than once with other metrics."""
+
+    head: SweepHead
+    elapsed_ns: int  # of all runs together
+    parameters: tuple[Parameter, ...]
+    metrics: tuple[Spread, ...]
+    errors: tuple[tuple[str, int], ...]  # of failed runs, the most frequent first
+    unsteady: int
+    environments: tuple[tuple[Surroundings, int], ...]  # with the runs on each
+    notices: tuple[Notice, ...] = ()
+    exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedRun:
+    """A setting by its newest run; `of` settings were ranked, equal values share a rank."""
+
+    rank: int
+    id: str
+    value: float
+    params: Scalars
+    metrics: Scalars
+    started_ns: int
+    elapsed_ns: int
+    repeats: int  # runs of this setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestReport:
+    """The answer of sweep best. `unranked` settings have no number under that name."""
+
+    head: SweepHead
+    metric: str
+    lowest: bool
+    of: int
+    unranked: int
+    runs: tuple[RankedRun, ...]
+    notices: tuple[Notice, ...] = ()
+    exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricCheck:
+    """A metric of the row beside that of the new run.
+
+    `agrees` is None where nothing can be said: the run gives none of this name, or it is git-bt's
+    own, whose formula need not be the row's.
+    """
+
+    name: str
+    recorded: Scalar
+    here: Scalar
+    agrees: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteReport:
+    """The answer of sweep promote. `bundle` is None when nothing was stored."""
+
+    run: str
+    sweep: str
+    name: str
+    params: Scalars
+    strategy: str
+    rank: str | None  # "rank 1 of 5 000 by sharpe"
+    bundle: str | None
+    snapshot: str
+    engine: EngineVersion | None
+    metrics: Metrics | None
+    verdict: Verdict
+    checks: tuple[MetricCheck, ...]
+    comparison: Comparison | None
+    elapsed_s: float
+    message: str = ""
+    hint: str | None = None
+    tail: str = ""
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the command."""
+        return self.verdict.exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedReport:
+    """The answer of sweep merge."""
+
+    files: tuple[str, ...]
+    runs: int  # that are new here
+    notices: tuple[Notice, ...] = ()
+    exit_code: ExitCode = ExitCode.OK
