@@ -70,7 +70,7 @@ ROOMS: dict[str, set[str]] = {
         "engines", "policy",
         "gating", "gate", "commands",
     },
-    "recorder": BASE | {"spool", "engines", "commands"},
+    "recorder": BASE | {"spool", "engines", "live", "capture", "commands"},
     "output": {
         "sweep_records", "sweeping", "hooking",
         "errors", "model", "reports", "looking", "gating", "sharing", "capturing", "output",

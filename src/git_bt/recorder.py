@@ -9,13 +9,10 @@ generators and one run inside another need no care.
 import atexit
 import json
 import logging
-import os
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -25,11 +22,13 @@ from pathlib import Path, PurePath
 from typing import Any
 from uuid import UUID
 
-from git_bt.canonical import MAX_DIGITS, sha256
+from git_bt.canonical import MAX_DIGITS
 from git_bt.engines.loaded import environment
 from git_bt.errors import BtError
-from git_bt.model import EXECUTABLE, REGULAR, Captured, Data, Member, Snapshot
-from git_bt.paths import check_paths
+from git_bt.live.detection import detect
+from git_bt.live.engines import NAMES
+from git_bt.live.found import Detection
+from git_bt.model import Captured, Data
 from git_bt.records import snapshot_id
 from git_bt.spool import VARIABLE, Spool, find_spool
 from git_bt.sweep_records import Scalar, Surroundings, Sweep
@@ -37,7 +36,6 @@ from git_bt.sweep_records import Scalar, Surroundings, Sweep
 log = logging.getLogger("git_bt")
 
 MAX_TEXT = 4096
-_ROOT_MARKS = (".git", "pyproject.toml", "setup.py")
 
 
 class Run:
@@ -74,9 +72,9 @@ def recording(
     name: str,
     params: Mapping[str, Any] | None = None,
     *,
+    code_capture_mode: str = "entry_point",
     engine: str | None = None,
     tape: str | None = None,
-    code: Captured | None = None,
 ) -> Iterator[Run]:
     """Record what is inside as one run of a sweep.
 
@@ -85,11 +83,12 @@ def recording(
     Args:
         name: of the sweep; runs of one name and the same code are compared.
         params: what this run is given: text, numbers, booleans, None, and what has a short text.
+        code_capture_mode: entry_point keeps the program's own file, imports the local modules that
+            it loads as well; a strategy.yaml beside it stands above both.
         engine: name of the adapter that could run it again.
         tape: path of its market data from the repository's top.
-        code: the files that run; None takes the program's own file.
     """
-    run = _begin(params)
+    run, code, snapshot = _begin(params, code_capture_mode)
     started_ns, clock_ns = time.time_ns(), time.perf_counter_ns()
     error: BaseException | None = None
     try:
@@ -103,7 +102,7 @@ def recording(
         failed = error is not None and not _is_good_end(error)
         try:
             _process().record(
-                Sweep(name=_plain(name), engine=engine, tape=tape),
+                Sweep(name=_plain(str(name)), snapshot=snapshot, engine=engine, tape=tape),
                 code,
                 started_ns=started_ns,
                 elapsed_ns=elapsed_ns,
@@ -116,13 +115,18 @@ def recording(
             warn(f"this run is not recorded: {_said(e)}")
 
 
-def _begin(params: Mapping[str, Any] | None) -> Run:
+def _begin(params: Mapping[str, Any] | None, mode: str) -> tuple[Run, Captured | None, str | None]:
+    """Return the run and its code, which may be edited while the run goes on."""
+    run = Run()
     try:
-        _process()  # before the run: its code may be edited while it goes on
-        return Run(params)
+        run = Run(params)
     except Exception as e:  # noqa: BLE001  recording never fails a run
         warn(f"parameters are not recorded: {_said(e)}")
-        return Run()
+    try:
+        return run, *_process().code(mode)
+    except Exception as e:  # noqa: BLE001  recording never fails a run
+        warn(f"the code is not captured: {_said(e)}")
+    return run, None, None
 
 
 def _is_good_end(error: BaseException) -> bool:
@@ -157,8 +161,9 @@ class _Process:
     """Where this process records, and what all its runs have in common."""
 
     def __init__(self) -> None:
-        entry = _entry_file()
-        places = [entry.parent] if entry else []
+        self.found = detect(NAMES | {"git_bt", "contextlib"})
+        entry = self.found.detected_file
+        places = [Path(entry).parent] if entry else []
         with suppress(FileNotFoundError):
             places.append(Path.cwd())
         folder = find_spool(*places)
@@ -169,8 +174,32 @@ class _Process:
                 f"(git init, or set {VARIABLE} to a folder)"
             )
         self.spool = None if folder is None else Spool(folder)
-        self.code = None if entry is None or folder is None else _capture(entry)
+        self._codes: dict[str, tuple[str | None, Captured | None, str | None]] = {}
         self._surroundings: Surroundings | None = None
+
+    def code(self, mode: str) -> tuple[Captured | None, str | None]:
+        """Return the code that runs, as it was when it was first asked for, and its id.
+
+        A notebook has other code with each cell.
+        """
+        if self.spool is None:
+            return None, None
+        if self.found.execution_context == "notebook":
+            self.found = detect(NAMES | {"git_bt", "contextlib"})
+        if mode not in self._codes or self._codes[mode][0] != self.found.cells:
+            code = _captured(self.found, mode)
+            digest = None if code is None else snapshot_id(code.snapshot)
+            self._codes[mode] = (self.found.cells, code, digest)
+        return self._codes[mode][1:]
+
+    def record(self, sweep: Sweep, code: Captured | None, **run: Any) -> None:
+        """Append one run, outside a repository nothing."""
+        if self.spool is None:
+            return
+        if self._surroundings is None:  # only now has everything been imported
+            self._surroundings = Surroundings(**environment(set()))
+            atexit.register(self.end)
+        self.spool.record(sweep, code=code, surroundings=self._surroundings, **run)
 
     def end(self) -> None:
         """Flush when the process ends; what this cannot do, the next reading command does."""
@@ -183,45 +212,27 @@ class _Process:
         except Exception as e:  # noqa: BLE001  recording never fails a run
             warn(f"runs are not in the store yet: {_said(e)}")
 
-    def record(self, sweep: Sweep, code: Captured | None, **run: Any) -> None:
-        """Append one run, outside a repository nothing."""
-        if self.spool is None:
-            return
-        if self._surroundings is None:  # only now has everything been imported
-            self._surroundings = Surroundings(**environment(set()))
-            atexit.register(self.end)
-        code = code or self.code
-        if code is not None:
-            sweep = replace(sweep, snapshot=snapshot_id(code.snapshot))
-        self.spool.record(sweep, code=code, surroundings=self._surroundings, **run)
-
 
 @lru_cache(maxsize=1)
 def _process() -> _Process:
     return _Process()
 
 
-def _entry_file() -> Path | None:
-    """Return the program's own file, None in an interactive session."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    path = Path(file).absolute() if isinstance(file, str) else None
-    return path if path is not None and path.is_file() else None
+def _captured(found: Detection, mode: str) -> Captured | None:
+    """Return the code as it lies on disk now, read; None where there is none."""
+    from git_bt.capture.running import capture_running
+    from git_bt.capture.snapshot import MODES
 
-
-def _capture(entry: Path) -> Captured | None:
-    """Return the program's own file as a snapshot, by its path from the project root."""
-    marked = (p for p in entry.parents if any((p / mark).exists() for mark in _ROOT_MARKS))
-    name = entry.relative_to(next(marked, entry.parent)).as_posix()
-    try:
-        check_paths([name])
-        data = entry.read_bytes()
-        mode = EXECUTABLE if os.access(entry, os.X_OK) else REGULAR
-    except (BtError, OSError) as e:
-        warn(f"the code is not captured: {_said(e)}")
+    if mode not in MODES:
+        warn(f"no code_capture_mode {mode!r:.60}: there are {', '.join(MODES)}")
+        mode = "entry_point"
+    captured = capture_running(found, mode=mode)
+    for notice in captured.notices:
+        warn(notice.message)
+    if not captured.snapshot.files:
         return None
-    files = {name: Member(sha256=sha256(data), size=len(data), mode=mode)}
-    snapshot = Snapshot(entry_point=name, method="entry_point", files=files)
-    return Captured(snapshot=snapshot, content={name: Data(data)})
+    content = {path: Data(source.read()) for path, source in captured.content.items()}
+    return Captured(snapshot=captured.snapshot, content=content)
 
 
 # -- values ---------------------------------------------------------------------------------------

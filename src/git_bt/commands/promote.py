@@ -83,7 +83,6 @@ def promote(
         plan = engine_of_strategy(workspace, what, grant)
         with Twin(plan.interpreter, plan.adapter) as children:
             step(f"running {what.name} on {plan.adapter.NAME}")
-            author = workspace.author()
             market = _market(workspace, what)
             job = Job(
                 members=captured.snapshot.files,
@@ -96,7 +95,7 @@ def promote(
             )
             outcomes = children.run(job)
         report, bundle, record = judge_pack(
-            workspace, what, plan, captured, market, outcomes, author=author
+            workspace, what, plan, captured, market, outcomes, author=workspace.author
         )
         checks: tuple[MetricCheck, ...] = ()
         if bundle is not None and record is not None:
