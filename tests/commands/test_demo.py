@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
 from conftest import GitRepo, take_away
-from git_bt.commands.demo import CHANGE, STRATEGY, TAPE, demo
+from git_bt.cli import cli
+from git_bt.commands.demo import DEMOS, demo
 from git_bt.errors import ExitCode, Usage
 from git_bt.model import Verdict
 from git_bt.reports import DemoReport
 from projects import PYTHON, silent, validated
+
+STRATEGY, TAPE, CHANGE = DEMOS["flox"].strategy, DEMOS["flox"].tape, DEMOS["flox"].change
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +94,30 @@ def test_the_demo_needs_no_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert report.exit_code is ExitCode.OK
     assert GitRepo(tmp_path / "new").git("log", "-1", "--format=%an", report.commit) == "git-bt"
+
+
+def test_the_demo_of_backtesting_shows_the_same_three_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the daily bars that the installed package ships."""
+    monkeypatch.setenv("PATH", str(Path(PYTHON).parent), prepend=":")
+    report = demo("new", engine="backtesting", step=silent, cwd=tmp_path)
+
+    assert report.exit_code is ExitCode.OK
+    assert report.packed.engine.name == "backtesting"
+    assert report.packed.metrics is not None
+    assert report.packed.metrics.fill_count == 187
+    assert (tmp_path / "new/tapes/GOOG.csv").stat().st_size > 90_000
+    assert GitRepo(tmp_path / "new").git("diff", "--shortstat").startswith(" 1 file changed, 1 ins")
+
+
+def test_the_option_names_every_demo(tmp_path: Path) -> None:
+    """And nothing else; the command itself says so too."""
+    command = cli.get_command(click.Context(cli), "demo")
+    assert command is not None
+    (option,) = [p for p in command.params if p.name == "engine"]
+
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == list(DEMOS)
+    with pytest.raises(Usage, match="no demo of engine 'backtrader'"):
+        demo("new", engine="backtrader", step=silent, cwd=tmp_path)

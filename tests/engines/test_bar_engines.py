@@ -172,7 +172,7 @@ def test_the_fills_of_backtesting_are_its_trades_cut_in_two(tmp_path: Path) -> N
     assert sorted(expected) == sorted(fills)[:-1]
     assert last == max(row[0] for row in fills)
     assert [e for _, e in found["equity"]] == stats["_equity_curve"]["Equity"].tolist()
-    assert found["summary"]["stats"]["# Trades"] == 93
+    assert found["summary"]["stats"]["trades"] == 93
 
 
 SMA_CROSS = """\

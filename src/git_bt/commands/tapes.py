@@ -71,7 +71,8 @@ def tape_notices(files: "Files", tape: Tape, name: str | None) -> tuple[Notice, 
     if tape.state is TapeState.CHANGED:
         message = f"the tape {name} is not what {name}.tape pins: git bt tape pin {name}"
         return (Notice(kind="tape_changed", message=message, path=name),)
-    if tape.state is TapeState.UNPINNED and not files.paths(name):
+    is_taken = files.paths(name) or files.find(name) is not None
+    if tape.state is TapeState.UNPINNED and not is_taken:
         # What git would take with the next commit needs no word.
         message = f"the tape {name} is neither tracked nor pinned: no commit will know it"
         return (Notice(kind="tape_unpinned", message=message, path=name),)

@@ -20,10 +20,15 @@ NAME = "backtesting"
 DISTRIBUTIONS = ("backtesting",)
 INSTALL = "pip install 'git-bt[backtesting]'"
 
-TOTALS = (
-    "# Trades", "Equity Final [$]", "Equity Peak [$]", "Exposure Time [%]", "Win Rate [%]",
-    "Best Trade [%]", "Worst Trade [%]",
-)  # fmt: skip
+TOTALS = {
+    "trades": "# Trades",
+    "equity_final": "Equity Final [$]",
+    "equity_peak": "Equity Peak [$]",
+    "exposure_percent": "Exposure Time [%]",
+    "win_percent": "Win Rate [%]",
+    "best_trade_percent": "Best Trade [%]",
+    "worst_trade_percent": "Worst Trade [%]",
+}
 """Statistics that are counted or picked out. Sums and roots have other last digits elsewhere."""
 
 
@@ -88,7 +93,7 @@ def run(job: dict[str, Any]) -> None:
         equity=zip(market.times, curve),
         summary={
             **bars.summary([market]),
-            "stats": rows.plain({name: stats[name] for name in TOTALS}),
+            "stats": rows.plain({name: stats[theirs] for name, theirs in TOTALS.items()}),
         },
     )
 
