@@ -8,6 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from git_bt.adopting import AdoptReport, Guessed
 from git_bt.capturing import CaptureReport
 from git_bt.errors import ExitCode
 from git_bt.hooking import Hooked, HookReport
@@ -535,6 +536,15 @@ REPORTS: dict[str, Any] = {
         removed=(Setting(key="notes.displayRef", value="refs/notes/b[t]"),),
     ),
     "init_undo_nothing": InitReport(undo=True, written=(), removed=(), checks=()),
+    "adopt": AdoptReport(
+        strategy="strategies/ema", path="strategies/ema/strategy.yaml", packed=PACKED,
+        text="entry_point: ema.py\nengine: flox\ntape: ../../tapes/btc\n",
+        guesses=(
+            Guessed(what="engine", value="flox", why="it imports lrvx"),
+            Guessed(what="entry_point", value="strategies/ema/ema.py", why="as you said"),
+            Guessed(what="tape", value="tapes/btc", why="its source names it"),
+        ),
+    ),
     "hook": HookReport(
         hook="pre-commit", known=97,
         strategies=(

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from git_bt import capturing, gating, hooking, looking, reports, sharing, sweeping
+from git_bt import adopting, capturing, gating, hooking, looking, reports, sharing, sweeping
 from git_bt.output.json import error_json, to_json
 from git_bt.output.text import RENDERERS
 from output.report_samples import FLOX_METRICS, REPORTS
@@ -74,7 +74,7 @@ def test_each_command_has_a_schema_and_a_text() -> None:
     """A report of reports.py that cannot be shown is a bug of ours."""
     kinds = {
         kind
-        for room in (reports, looking, gating, sharing, capturing, hooking, sweeping)
+        for room in (reports, looking, gating, sharing, capturing, hooking, sweeping, adopting)
         for name, kind in vars(room).items()
         if name.endswith("Report") and dataclasses.is_dataclass(kind)
     }

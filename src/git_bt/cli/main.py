@@ -19,6 +19,7 @@ from git_bt.errors import ExitCode
 COMMANDS = {
     "demo": "start",
     "engines": "start",
+    "adopt": "start",
     "capture": "capture",
     "pack": "run",
     "validate": "run",

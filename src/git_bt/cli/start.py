@@ -1,10 +1,10 @@
-"""The commands to start with: demo and engines."""
+"""The commands to start with: demo, engines, adopt."""
 
 import click
 
 from git_bt.cli.border import Verb
 from git_bt.cli.echo import answer, progress
-from git_bt.cli.options import answer_options, examples
+from git_bt.cli.options import answer_options, examples, run_options
 
 
 @click.command(
@@ -46,3 +46,37 @@ def engines_command(*, python: str | None, as_json: bool, output: str | None) ->
     from git_bt.commands.engines import engines
 
     answer(engines(python=python), as_json=as_json, output=output)
+
+
+@click.command(
+    "adopt",
+    cls=Verb,
+    epilog=examples("git bt adopt strategies/ema\ngit bt adopt ema.py --tape data/btc.csv"),
+)
+@click.argument("name", metavar="DIR|FILE")
+@click.option("--tape", metavar="PATH", help="Market data: a file or a folder.")
+@click.option("--engine", metavar="NAME", help="The engine that runs it; see git bt engines.")
+@run_options
+@answer_options
+def adopt_command(
+    *,
+    name: str,
+    tape: str | None,
+    engine: str | None,
+    python: str | None,
+    timeout: float,
+    as_json: bool,
+    output: str | None,
+) -> None:
+    """Make a strategy of code that is there.
+
+    Guesses engine, entry point, files and tape from the source, writes a
+    strategy.yaml beside it, and packs it: it runs twice, so that you see how long
+    it takes and whether it gives the same again. Of several candidates none is
+    taken; they are named.
+    """
+    from git_bt.commands.adopt import adopt
+
+    with progress() as step:
+        report = adopt(name, tape=tape, engine=engine, python=python, timeout_s=timeout, step=step)
+    answer(report, as_json=as_json, output=output)

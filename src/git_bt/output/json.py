@@ -170,7 +170,8 @@ def _validation(v: Validation) -> Json:
 # -- reports --------------------------------------------------------------------------------------
 
 
-def _pack(p: r.PackReport) -> Json:
+def pack_json(p: r.PackReport) -> Json:
+    """Return the answer of pack as an object, without schema and exit code."""
     return {
         "bundle": p.bundle,
         "inputs": p.inputs,
@@ -335,6 +336,7 @@ def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
     if kind in _CONVERT:
         return _CONVERT[kind]
     from git_bt.output import (
+        adopting_json,
         capturing_json,
         gating_json,
         hooking_json,
@@ -345,6 +347,7 @@ def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
     )
 
     found: tuple[Mapping[type, tuple[str, Callable[[Any], Json]]], ...] = (
+        adopting_json.CONVERT,
         capturing_json.CONVERT,
         gating_json.CONVERT,
         hooking_json.CONVERT,
@@ -357,7 +360,7 @@ def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
 
 
 _CONVERT: Mapping[type, tuple[str, Callable[[Any], Json]]] = {
-    r.PackReport: ("pack", _pack),
+    r.PackReport: ("pack", pack_json),
     r.ValidateReport: ("validate", _validate),
     r.ReplayReport: ("replay", _replay),
     r.ListReport: ("ls", _ls),

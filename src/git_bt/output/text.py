@@ -45,6 +45,7 @@ RENDERERS = {
     "ConflictsReport": "looking.conflicts",
     "GateReport": "gating.gate",
     "HookReport": "hooking.hook",
+    "AdoptReport": "adopting.adopt",
     "CaptureReport": "capturing.capture",
 }
 """Report to module and function: what another command shows is not imported."""

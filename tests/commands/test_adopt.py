@@ -1,0 +1,214 @@
+"""Adopt: what is guessed of existing strategies, what is refused, and that the run is real."""
+
+from pathlib import Path
+
+import pytest
+
+from conftest import GitRepo
+from floxkit import BUY_ONCE, write_tape
+from git_bt.adopting import AdoptReport
+from git_bt.capture.guess import guess_entry, guess_files, guess_tape
+from git_bt.commands.adopt import adopt
+from git_bt.errors import Usage
+from git_bt.files import folder_files
+from git_bt.model import Verdict
+from projects import PYTHON, RANDOM, bt, silent
+
+SOURCES = {
+    "flox": "from lrvx import Strategy\nclass S(Strategy): pass\n",
+    "backtesting": "import backtesting as b\nclass S(b.Strategy): pass\n",
+    "backtrader": "import backtrader as bt\nclass S(bt.Strategy): pass\n",
+    "vectorbt": "import vectorbt as vbt\ndef build(data): pass\n",
+    "zipline": "from zipline.api import order\ndef initialize(context): pass\n",
+    "python": "def run(tape, config): pass\n",
+}
+BARS = "Date,Open,High,Low,Close,Volume\n2024-01-01,1,1,1,1,1\n"
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    return folder
+
+
+def adopted(repo: GitRepo, name: str, **options: object) -> AdoptReport:
+    return adopt(name, **{"python": PYTHON, "step": silent, "cwd": repo.path} | options)  # type: ignore[arg-type]
+
+
+# -- engine and entry point -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", SOURCES)
+def test_the_engine_follows_from_the_source(tmp_path: Path, engine: str) -> None:
+    """By what it imports and what it defines; helpers and tests beside it are no entry point."""
+    write(
+        tmp_path,
+        **{
+            "s/main.py": SOURCES[engine],
+            "s/indicators.py": "import numpy\n",
+            "s/test_main.py": SOURCES[engine],
+            "s/broken.py": "def (",
+        },
+    )
+    found = guess_entry(folder_files(tmp_path), "s")
+
+    assert (found.path, found.engine.value) == ("s/main.py", engine)
+    assert guess_entry(folder_files(tmp_path), "s/main.py").engine.value == engine
+
+
+def test_a_program_is_a_command(tmp_path: Path) -> None:
+    """A file that can be run and is no Python; only when it is named or alone."""
+    program = write(tmp_path, **{"s/run": "#!/bin/sh\n"}) / "s/run"
+    program.chmod(0o755)
+
+    assert guess_entry(folder_files(tmp_path), "s/run").engine.value == "command"
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "said"),
+    [
+        ({"s/a.py": SOURCES["flox"], "s/b.py": SOURCES["flox"]}, "s",
+         "several files .*: s/a.py, s/b.py"),
+        ({"s/a.py": "x = 1\n"}, "s", "no file there imports an engine"),
+        ({"s/a.py": "x = 1\n"}, "s/a.py", "imports no engine that is known"),
+        ({"s/a.py": "x = 1\n"}, "gone", "no such file or folder: gone"),
+    ],
+)  # fmt: skip
+def test_no_guess_where_there_is_a_choice(
+    tmp_path: Path, files: dict[str, str], path: str, said: str
+) -> None:
+    """The candidates are named; the user chooses."""
+    write(tmp_path, **files)
+    with pytest.raises(Usage, match=said):
+        guess_entry(folder_files(tmp_path), path)
+
+
+# -- tape and files -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "tape", "why"),
+    [
+        ({"s/a.py": SOURCES["backtesting"] + "P = 'x/d.csv'\n", "s/x/d.csv": BARS,
+          "data/e.csv": BARS},
+         "s/x/d.csv", "its source names it"),
+        ({"s/a.py": SOURCES["backtesting"], "data/e.csv": BARS, "data/ticks/1.lrvx": ""},
+         "data/e.csv", "it lies in the top"),
+        ({"s/a.py": SOURCES["backtesting"], "data/daily/A.csv": BARS, "data/daily/B.csv": BARS},
+         "data/daily", "it lies in the top"),
+        ({"s/a.py": SOURCES["flox"], "tapes/btc/1.lrvx": "", "tapes/bars.csv": BARS},
+         "tapes/btc", "it lies in the top"),
+        ({"s/a.py": SOURCES["flox"], "tapes/b/1.lrvx": "", "tapes/c/1.lrvx": "",
+          "o/o.py": "", "o/strategy.yaml": "entry_point: o.py\nengine: flox\ntape: ../tapes/c\n"},
+         "tapes/c", "another strategy has it"),
+    ],
+)  # fmt: skip
+def test_the_tape_is_the_one_that_can_be_meant(
+    tmp_path: Path, files: dict[str, str], tape: str, why: str
+) -> None:
+    """Named in the source, else another strategy's, else the only one of its kind nearby."""
+    write(tmp_path, **files)
+    view = folder_files(tmp_path)
+    found = guess_tape(view, guess_entry(view, "s"))
+
+    assert (found.value, found.why) == (tape, why)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"data/a.csv": BARS, "data/b/c.csv": BARS},
+         "several tapes may be meant: data/a.csv, data/b"),
+        ({"data/1.lrvx": ""}, "no tape for s/a.py"),
+    ],
+)  # fmt: skip
+def test_no_tape_is_taken_of_several_or_of_another_kind(
+    tmp_path: Path, files: dict[str, str], said: str
+) -> None:
+    """--tape says which."""
+    write(tmp_path, **{"s/a.py": SOURCES["backtesting"]}, **files)
+    view = folder_files(tmp_path)
+    with pytest.raises(Usage, match=said) as raised:
+        guess_tape(view, guess_entry(view, "s"))
+
+    assert "--tape" in (raised.value.hint or "")
+
+
+def test_files_that_its_texts_name_belong_to_it(tmp_path: Path) -> None:
+    """A parameter file that is opened by name, from its folder; data and modules aside."""
+    text = SOURCES["flox"] + "P = open('config/p.json'); Q = 'data/d.csv'; R = 'no.json'; S = '.'\n"
+    write(tmp_path, **{"s/a.py": text, "s/config/p.json": "{}", "s/data/d.csv": BARS})
+    view = folder_files(tmp_path)
+
+    assert guess_files(view, guess_entry(view, "s"), ["s/a.py"]) == ("s/config/p.json",)
+
+
+# -- all of it ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plain(repo: GitRepo) -> GitRepo:
+    """Give a repository with a strategy that git-bt has never seen."""
+    repo.write("strategies/ema/ema.py", BUY_ONCE + "\nimport json\nP = 'params.json'\n")
+    repo.write("strategies/ema/params.json", "{}")
+    (repo.path / "data").mkdir()
+    write_tape(repo.path / "data/btc", [100.0, 100.5, 101.0])
+    return repo
+
+
+def test_a_strategy_is_adopted(plain: GitRepo) -> None:
+    """Its strategy.yaml is written, it ran twice, and it is known from now on."""
+    found = adopted(plain, "strategies/ema")
+
+    assert (plain.path / "strategies/ema/strategy.yaml").read_text() == found.text
+    assert found.text == (
+        "entry_point: ema.py\nengine: flox\ntape: ../../data/btc\nfiles: [ema.py, params.json]\n"
+    )
+    assert (found.packed.verdict, found.packed.runs) == (Verdict.REPRODUCED, 2)
+    assert [s["state"] for s in bt("status", "--json", cwd=plain).json["strategies"]] == ["known"]
+
+
+def test_the_program_says_what_it_guessed(plain: GitRepo) -> None:
+    """From the folder itself, and again: the file is there."""
+    said = bt("adopt", ".", "--python", PYTHON, cwd=plain.path / "strategies/ema")
+    again = bt("adopt", "strategies/ema", cwd=plain)
+
+    assert said.code == 0
+    assert "wrote strategies/ema/strategy.yaml" in said.out
+    assert "it imports lrvx" in said.out
+    assert "2 runs gave the same output" in said.out
+    assert again.code == 2
+    assert again.err == (
+        "error: strategies/ema/strategy.yaml is there already\nhint: git bt pack strategies/ema\n"
+    )
+
+
+def test_what_is_not_deterministic_is_said(plain: GitRepo) -> None:
+    """The file stays, so that it can be mended; nothing is recorded."""
+    plain.write("strategies/ema/ema.py", RANDOM)
+    said = bt("adopt", "strategies/ema/ema.py", "--python", PYTHON, cwd=plain)
+
+    assert said.code == 1
+    assert "nondeterministic" in said.out
+    assert "next: mend strategies/ema/strategy.yaml or the strategy" in said.out
+    assert (plain.path / "strategies/ema/strategy.yaml").exists()
+
+
+def test_a_tape_outside_the_repository_is_named_as_it_is(plain: GitRepo, tmp_path: Path) -> None:
+    """--tape wins over every guess; a name that YAML would misread is quoted."""
+    write_tape(tmp_path / "yes: no", [100.0, 101.0])
+    found = adopted(plain, "strategies/ema", tape=str(tmp_path / "yes: no"))
+
+    assert f'tape: "{tmp_path}/yes: no"\n' in found.text
+    assert found.packed.verdict is Verdict.REPRODUCED
+
+
+def test_nothing_is_written_where_a_word_is_wrong(plain: GitRepo) -> None:
+    """An engine or a tape that does not exist is said first."""
+    for options in ({"engine": "nope"}, {"tape": "nowhere"}):
+        with pytest.raises(Usage):
+            adopted(plain, "strategies/ema", **options)
+
+    assert not (plain.path / "strategies/ema/strategy.yaml").exists()
