@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from git_bt.adopting import AdoptReport
-from git_bt.output.json import pack_json
+from git_bt.output.json import to_json
 
 Json = dict[str, Any]
 
@@ -16,7 +16,7 @@ def _adopt(found: AdoptReport) -> Json:
         "path": found.path,
         "text": found.text,
         "guesses": [asdict(guess) for guess in found.guesses],
-        "packed": pack_json(found.packed),
+        "packed": to_json(found.packed),
     }
 
 

@@ -170,8 +170,7 @@ def _validation(v: Validation) -> Json:
 # -- reports --------------------------------------------------------------------------------------
 
 
-def pack_json(p: r.PackReport) -> Json:
-    """Return the answer of pack as an object, without schema and exit code."""
+def _pack(p: r.PackReport) -> Json:
     return {
         "bundle": p.bundle,
         "inputs": p.inputs,
@@ -360,7 +359,7 @@ def _convert(kind: type) -> tuple[str, Callable[[Any], Json]]:
 
 
 _CONVERT: Mapping[type, tuple[str, Callable[[Any], Json]]] = {
-    r.PackReport: ("pack", pack_json),
+    r.PackReport: ("pack", _pack),
     r.ValidateReport: ("validate", _validate),
     r.ReplayReport: ("replay", _replay),
     r.ListReport: ("ls", _ls),
