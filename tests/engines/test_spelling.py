@@ -341,8 +341,10 @@ def test_metrics_become_json() -> None:
 
 def test_a_series_of_metrics_is_a_mapping() -> None:
     """As engines give their statistics."""
-    assert python.summary(pd.Series({"sharpe": 1.5})) == {"metrics": {"sharpe": 1.5}}
-    assert python.summary(None) is None
+    series = pd.Series({"sharpe": 1.5})
+
+    assert python.summary({"metrics": series}) == {"metrics": {"sharpe": 1.5}}
+    assert python.summary({}) == {}
 
 
 @pytest.mark.parametrize(("value", "words"), [(object(), r"metrics\['x'\] is of type object")])
@@ -381,3 +383,26 @@ def test_a_result_may_be_an_object() -> None:
         other: int = 5
 
     assert python.outputs(Result(fills=[])) == {"fills": []}
+
+
+def test_the_end_of_a_tape_is_a_time_however_it_is_spelled() -> None:
+    """So that an extended tape can be told, and equity marked."""
+    given = {"symbols": {"X": {"last_ts_ns": "2024-01-01", "last_price": np.float32(5)}}}
+
+    assert python.symbols(given) == {"symbols": {"X": {"last_ts_ns": NEW_YEAR, "last_price": 5.0}}}
+    assert python.symbols({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (5, "symbols is not such a mapping"),
+        ({"X": {}}, "symbols is not such a mapping"),
+        ({"X": {"last": 5}}, "symbols is not such a mapping"),
+        ({"X": {"last_price": None}}, r"symbols\['X'\]: None is no number"),
+    ],
+)
+def test_a_bad_end_of_a_tape_is_one_line(value: Any, words: str) -> None:
+    """With the shape that is wanted as the hint."""
+    with pytest.raises(Refused, match=words):
+        python.symbols({"symbols": value})

@@ -107,7 +107,8 @@ def execute(key: str, argv: Sequence[str], job: dict[str, Any]) -> None:
     if code < 0:
         raise Refused("killed", f"{key}: {argv[0]} was killed by {signal_name(-code)}")
     if code:
-        raise Refused("raised", f"{key}: {argv[0]} ended with exit code {code}")
+        said = last_words(os.path.join(os.path.dirname(job["out"]), "printed"))
+        raise Refused("raised", f"{key}: {argv[0]} ended with exit code {code}{said}")
 
 
 def find(key: str, word: str, job: dict[str, Any]) -> str:
@@ -170,6 +171,15 @@ def refuse_to_start(key: str, word: str, path: str, error: OSError) -> NoReturn:
     raise Refused("raised", f"{key}: cannot start {word}: {reason}", hint) from None
 
 
+def last_words(path: str) -> str:
+    """Return the last line that was printed, as the end of a message."""
+    with open(path, "rb") as f:
+        f.seek(max(0, os.path.getsize(path) - 4096))
+        lines = f.read().decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f": {last:.200}" if last else ""
+
+
 def signal_name(number: int) -> str:
     """Return the name of a signal."""
     import signal
@@ -199,7 +209,7 @@ def read_folder(folder: str) -> dict[str, Any]:
     if not names:
         raise Refused(
             "no-result",
-            f"the program ended well and wrote none of {', '.join(FILES)}",
+            f"the strategy ended the run and wrote none of {', '.join(FILES)}",
             "write them into the folder that {out} stands for",
         )
     for name in names:

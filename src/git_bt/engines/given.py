@@ -1,14 +1,19 @@
-"""What the engines without an engine hand on as it is: the user's config, and the tape as a path.
+"""What is handed on as it is: the user's config, and the tape as a path.
 
 Standard library only, Python ≥ 3.9.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from .refusal import Refused, nearest
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def any_config(config: Mapping[Any, Any]) -> dict[str, Any]:
@@ -35,3 +40,27 @@ def tape_path(tape: str) -> Path:
         if len(found) > 1:
             break
     return Path(found[0] if len(found) == 1 else tape)
+
+
+def check_arguments(function: Any, first: str, config: Mapping[str, Any]) -> None:
+    """Check that a function of the user's takes the keys of a config as its arguments.
+
+    Raises:
+        Refused: naming the key that it does not take, or the argument that is not given.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # made by a compiler: calling it will tell
+        return
+    called = f"{function.__name__}{signature}"
+    kinds = {p.kind for p in signature.parameters.values()}
+    known = [p for p in list(signature.parameters)[1:] if signature.parameters[p].kind in NAMED]
+    for key in config:
+        if key not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
+            raise Refused("raised", f"config key {key!r} is no argument of {called}"
+                          f"{nearest(key, known)}")  # fmt: skip
+    try:
+        signature.bind(None, **config)
+    except TypeError as e:
+        hint = f"it is called with {first}, and with the keys of config: by name"
+        raise Refused("raised", f"{called}: {e}", hint) from None

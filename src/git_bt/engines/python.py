@@ -5,7 +5,7 @@
         return {"fills": fills, "equity": equity, "metrics": metrics}
 
 `tape` is a pathlib.Path, `config` the dict of strategy.yaml. Each of the three may be missing, not
-all. There is no distribution of this engine: its version is the Python's, and what the run loaded
+all; `symbols` may say where the tape ended. There is no distribution of this engine: its version is the Python's, and what the run loaded
 is in its environment. Which shapes and spellings a table may have is `frames` and `spelling`.
 """
 
@@ -19,13 +19,14 @@ from .frames import Shapeless, columns, plain
 from .given import any_config, tape_path
 from .refusal import Refused, nearest
 from .rows import TABLES, write
-from .spelling import read
+from .spelling import ns, number, one_line, read
 
 NAME = "python"
 DISTRIBUTIONS: tuple[str, ...] = ()
 INSTALL = "any Python from 3.9 on: python3 -m venv .venv"
 
-OUTPUTS = ("fills", "equity", "metrics")
+OUTPUTS = ("fills", "equity", "metrics", "symbols")
+ENDS = {"last_ts_ns": ns, "last_price": number}
 
 
 def complete(config: Mapping[Any, Any]) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def run(job: dict[str, Any]) -> None:
     call = function(module, "run", path, "tape, config")
     found = outputs(call(tape_path(job["tape"]), job["config"]))
     tables = {name: table(name, found[name]) for name in ("fills", "equity") if name in found}
-    write(job["out"], summary=summary(found.get("metrics")), **tables)
+    write(job["out"], summary={**summary(found), **symbols(found)} or None, **tables)
 
 
 def outputs(result: Any) -> dict[str, Any]:
@@ -94,14 +95,15 @@ def table(name: str, value: Any) -> list[tuple[Any, ...]]:
     return read(name, found, lambda row: f"{name}[{row}]")
 
 
-def summary(metrics: Any) -> dict[str, Any] | None:
-    """Return summary.json, the metrics by name; None where there are none.
+def summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what summary.json says of the metrics.
 
     Raises:
         Refused: naming what JSON cannot hold.
     """
+    metrics = found.get("metrics")
     if metrics is None:
-        return None
+        return {}
     if hasattr(metrics, "to_dict"):  # a Series
         metrics = metrics.to_dict()
     if not isinstance(metrics, Mapping):
@@ -111,3 +113,25 @@ def summary(metrics: Any) -> dict[str, Any] | None:
         return {"metrics": plain(metrics, "metrics")}
     except Shapeless as e:
         raise Refused("bad-output", str(e)) from None
+
+
+def symbols(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what summary.json says of each symbol: the time and the price of the tape's end.
+
+    Raises:
+        Refused: naming the symbol and what is wrong with it.
+    """
+    given = found.get("symbols")
+    if given is None:
+        return {}
+    told: dict[str, dict[str, Any]] = {}
+    shape = '{"GOOG": {"last_ts_ns": …, "last_price": …}}'
+    for symbol, ends in given.items() if isinstance(given, Mapping) else [("", None)]:
+        if not isinstance(ends, Mapping) or not ends or not ends.keys() <= ENDS.keys():
+            raise Refused("bad-output", "symbols is not such a mapping", f"return {shape}")
+        try:
+            told[str(symbol)] = {key: ENDS[key](value) for key, value in ends.items()}
+        except ValueError as e:
+            shown = ", ".join(map(one_line, ends.values()))
+            raise Refused("bad-output", f"symbols[{symbol!r:.60}]: {shown} {e}") from None
+    return {"symbols": told}

@@ -1,0 +1,24 @@
+"""The Pythons that have heavy engines, as scripts/test --engines makes them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PLACE = Path(__file__).parents[1] / ".venv-engines"
+CHOSEN = os.environ.get("GIT_BT_TEST_ENGINES", "").split(",")
+
+
+def environment(name: str) -> Callable[[], str]:
+    """Return what gives the Python of an environment, or skips the test and says how to have it."""
+
+    def python() -> str:
+        found = PLACE / name / "bin" / "python"
+        if name not in CHOSEN:
+            pytest.skip(f"scripts/test --engines {name}")
+        if not (PLACE / name / "installed").is_file():
+            pytest.skip(f"{name} cannot be installed here")
+        return str(found)
+
+    return python
