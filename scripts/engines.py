@@ -52,7 +52,7 @@ def make(name: str, oldest: int, requirements: list[str]) -> None:
     print(f"making .venv-engines/{name}: {', '.join(requirements)}", file=sys.stderr)
     subprocess.run([python, "-m", "venv", "--clear", PLACE / name], check=True)
     pip = [PLACE / name / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    done = subprocess.run([*pip, "--disable-pip-version-check", *requirements])
+    done = subprocess.run([*pip, "--disable-pip-version-check", *requirements], check=False)
     if done.returncode:
         print(f"left out {name}: it cannot be installed here", file=sys.stderr)
         return
@@ -66,7 +66,7 @@ def find_python(oldest: int) -> str | None:
     found += map(str, sorted(pyenv.glob("3.*/bin/python")))
     ask = f"import ensurepip, sys, venv; sys.exit(not (3, {oldest}) <= sys.version_info < (3, 15))"
     for python in filter(None, found):
-        if subprocess.run([python, "-c", ask], capture_output=True).returncode == 0:
+        if subprocess.run([python, "-c", ask], capture_output=True, check=False).returncode == 0:
             return python
     return None
 

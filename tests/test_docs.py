@@ -16,6 +16,7 @@ from typing import Any
 import click
 import pytest
 
+from environments import environment
 from git_bt import errors
 from git_bt.canonical import COLUMNS, MAX_DEPTH, MAX_DIGITS
 from git_bt.cli import cli
@@ -282,16 +283,25 @@ def test_limits_are_those_of_the_code() -> None:
 
 
 def test_keys_of_strategy_yaml_are_those_of_the_code() -> None:
-    """Every key has its line, every config key of flox its default."""
+    """Every key has its line, every config key of an engine its default."""
     from git_bt.capture.spec import KEYS
+    from git_bt.engines import zipline
     from git_bt.engines.flox import DEFAULTS
 
     page = (FORMATS / "strategy-yaml.md").read_text()
-    first, config = page.split("## Config of flox")
-    shown = dict(re.findall(r"^\| `(\w+)` \| `?([^ `]+)`? \|", config, re.MULTILINE))
-
+    first, *sections = page.split("## Config of ")
     assert {key for key in KEYS if f"`{key}`" not in first} == set()
-    assert shown == {key: str(default) for key, default in DEFAULTS.items()}
+    tables = {s.split("\n")[0]: s.split("\n## ")[0] for s in sections}
+    wanted = {"flox": {k: str(v) for k, v in DEFAULTS.items()}, "zipline": shown_defaults(zipline)}
+
+    for name, defaults in wanted.items():
+        found = re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", tables[name], re.MULTILINE)
+        assert dict(found) == defaults
+
+
+def shown_defaults(adapter: ModuleType) -> dict[str, str]:
+    """The defaults of an adapter as a page shows them."""
+    return {key: str(default) for key, (default, _) in adapter.KEYS.items()}
 
 
 # -- the tutorial ---------------------------------------------------------------------------------
@@ -349,8 +359,21 @@ TUTORIALS = [
     ROOT / "README.md",
     DOCS / "howto" / "share-results.md",
     DOCS / "howto" / "new-month-of-data.md",
+    DOCS / "howto" / "python-engine.md",
+    DOCS / "howto" / "command-engine.md",
     *(p for p in (DOCS / "tutorial").glob("*.md") if p.name != "index.md"),
 ]
+HEAVY = [DOCS / "howto" / f"{name}.md" for name in ("vectorbt", "zipline", "nautilus", "pybroker")]
+
+
+@pytest.mark.parametrize("page", HEAVY, ids=name_of)
+def test_the_page_of_a_heavy_engine_works(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the environment that scripts/test --engines makes, active as a user has it."""
+    python = environment(page.stem)()
+    monkeypatch.setenv("VIRTUAL_ENV", str(Path(python).parents[1]))
+    test_the_tutorial_works_as_it_stands(page, tmp_path)
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=name_of)

@@ -6,12 +6,13 @@ from described.python import BY_HAND
 TEMPLATE = """\
 quantity=10
 {body}
-awk -F, -v quantity="$quantity" -v out="$2" '
+last=$(tail -n 1 "$1" | cut -d, -f1)
+awk -F, -v quantity="$quantity" -v out="$2" -v end="$(date -ud "$last" +%s)" '
 BEGIN { fills = out "/fills.csv"; print "date,symbol,side,price,quantity" > fills }
-NR > 1 && NR % 3 == 0 { print $1 ",GOOG," (NR % 2 ? "sell" : "buy") "," $5 "," quantity > fills }
-END { printf "{\\\\"symbols\\\\": {\\\\"GOOG\\\\": {\\\\"last_price\\\\": %s, \\\\"last_ts_ns\\\\": %s000000000}}}",
-      $5, day > (out "/summary.json") }
-' day="$(date -ud "$(tail -n 1 "$1" | cut -d, -f1)" +%s)" "$1"
+NR > 1 && NR % 3 == 1 { print $1 ",GOOG," (NR % 2 ? "sell" : "buy") "," $5 "," quantity > fills }
+END { last = "{\\"last_ts_ns\\":" end "000000000}"
+      print "{\\"symbols\\":{\\"GOOG\\":" last "}}" > (out "/summary.json") }
+' "$1"
 """
 BODIES = {
     TRADES: "",

@@ -488,6 +488,10 @@ REPORTS: dict[str, Any] = {
                 name="backtesting", version=None, python=None, found_by=None,
                 install="pip install 'git-bt[backtesting]'",
             ),
+            EngineStatus(
+                name="python", version="3.13", python="/work/research/.venv/bin/python",
+                found_by=".venv of the project", install="any Python from 3.9 on",
+            ),
         )
     ),
     "fetch": FetchReport(

@@ -28,7 +28,7 @@ from .spelling import read, renumber
 NAME = "command"
 DISTRIBUTIONS: tuple[str, ...] = ()
 VERSION = "1"  # of what is agreed with the program; which Python starts it does not matter
-INSTALL = "nothing to install: command: in strategy.yaml names a program"
+INSTALL = "nothing: command: in strategy.yaml names a program"
 
 SUMMARY = "summary.json"
 FILES = (*(f"{name}.csv" for name in TABLES), SUMMARY)

@@ -5,8 +5,9 @@
         return {"fills": fills, "equity": equity, "metrics": metrics}
 
 `tape` is a pathlib.Path, `config` the dict of strategy.yaml. Each of the three may be missing, not
-all; `symbols` may say where the tape ended. There is no distribution of this engine: its version is the Python's, and what the run loaded
-is in its environment. Which shapes and spellings a table may have is `frames` and `spelling`.
+all; `symbols` may say where the tape ended. There is no distribution of this engine: its version
+is the Python's, and what the run loaded is in its environment. Which shapes and spellings a table
+may have is `frames` and `spelling`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .spelling import ns, number, one_line, read
 
 NAME = "python"
 DISTRIBUTIONS: tuple[str, ...] = ()
-INSTALL = "any Python from 3.9 on: python3 -m venv .venv"
+INSTALL = "any Python from 3.9 on"
 
 OUTPUTS = ("fills", "equity", "metrics", "symbols")
 ENDS = {"last_ts_ns": ns, "last_price": number}

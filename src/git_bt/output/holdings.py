@@ -278,17 +278,19 @@ def fsck(report: FsckReport, style: Style) -> list[str]:
 
 
 def engines(report: EnginesReport, style: Style) -> list[str]:
-    """Return the table of engines; for one that is not here, how to get it."""
+    """Return the table of engines: where each is found, or how to get it; then the Pythons."""
     if not report.engines:
         return ["no engines are known to this git-bt"]
-    lines = []
+    rows = [(" ", "ENGINE", "VERSION", "FOUND BY, OR HOW TO GET IT")]
+    pythons: dict[str, str] = {}
     for e in report.engines:
-        name = style.bold(words.plain(e.name))
+        name, by = words.plain(e.name), words.plain(e.found_by or "-")
         if e.version is None:
-            lines.append(f"{style.doubt('?')} {name}: not found")
-            lines.append(f"    install it: {words.plain(e.install)}")
+            rows.append((style.doubt("?"), name, "-", words.plain(e.install)))
             continue
-        by = f" (from {words.plain(e.found_by)})" if e.found_by else ""
-        lines.append(f"{style.good('✓')} {name} {words.plain(e.version)}")
-        lines.append(f"    in {words.plain(e.python or '-')}{by}")
-    return lines
+        rows.append((style.good("✓"), name, words.plain(e.version), by))
+        pythons.setdefault(by, words.plain(e.python or "-"))
+    top, *rest = columns(rows).split("\n")
+    found = [f"{by}: {style.fit_path(path, style.width - len(by) - 2)}"
+             for by, path in pythons.items()]  # fmt: skip
+    return [style.dim(top), *rest, *found]
