@@ -258,6 +258,18 @@ def test_every_key_of_git_config_has_its_line() -> None:
     assert {name for name, _ in items} == set(re.findall(r"\"(bt\.[a-zA-Z]+)\"", source))
 
 
+def test_every_finding_of_the_gate_has_its_line() -> None:
+    """Each kind that the code can say, the verdicts that it passes on, and no other."""
+    source = "".join(
+        (ROOT / "src" / "git_bt" / name).read_text() for name in ("gate.py", "commands/gate.py")
+    )
+    said = re.findall(r"(?:say\(|_warning\(|kind=)\s*\"([a-z-]+)\"", source)
+    table = (REFERENCE / "gate.md").read_text().split("\n## Findings\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
+
+    assert set(rows) == {*said, "failed", "incomplete", "corrupt"}
+
+
 def test_columns_are_those_of_the_code() -> None:
     """Every table and every column of the code is explained."""
     page = (FORMATS / "tables.md").read_text()
@@ -361,6 +373,8 @@ TUTORIALS = [
     DOCS / "howto" / "new-month-of-data.md",
     DOCS / "howto" / "python-engine.md",
     DOCS / "howto" / "command-engine.md",
+    DOCS / "howto" / "gate-on-github.md",
+    DOCS / "howto" / "gate-on-gitlab.md",
     *(p for p in (DOCS / "tutorial").glob("*.md") if p.name != "index.md"),
 ]
 HEAVY = [DOCS / "howto" / f"{name}.md" for name in ("vectorbt", "zipline", "nautilus", "pybroker")]

@@ -149,6 +149,16 @@ def find_interpreter(
     )
 
 
+def candidates(wanted: Wanted, environ: Mapping[str, str] | None = None) -> list[Path]:
+    """Return every executable that `find_interpreter` may ask, in its order; none is run here."""
+    found = []
+    for _, executable, is_asked in _candidates(wanted, os.environ if environ is None else environ):
+        found.append(executable)
+        if is_asked:
+            break
+    return found
+
+
 def _try(
     adapter: Adapter, executable: Path, found_by: str, cache: Path | None
 ) -> tuple[str, Interpreter | None]:

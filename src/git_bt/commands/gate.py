@@ -13,7 +13,13 @@ from git_bt.bundle import build_bundle
 from git_bt.commands.crew import Crew
 from git_bt.commands.extension import judge_extension
 from git_bt.commands.inputs import Memory
-from git_bt.commands.plan import Engine, Grant, engine_of_strategy, job_of_strategy
+from git_bt.commands.plan import (
+    Engine,
+    Grant,
+    engine_of_strategy,
+    job_of_strategy,
+    wanted_by,
+)
 from git_bt.commands.proposal import Held, Pair, Proposal, Range, find_range
 from git_bt.commands.record import MEMORY
 from git_bt.commands.recorded import Records
@@ -35,6 +41,7 @@ from git_bt.gate import (
     shown_policy,
 )
 from git_bt.gating import Acceptance, Finding, Gated, GateReport, InputChange, Level
+from git_bt.interpreters import Wanted, candidates
 from git_bt.model import Captured, Outcome, Output, Strategy, TapeState, Tolerances, Verdict
 from git_bt.policy import Policy, read_policy
 from git_bt.runner import Job
@@ -269,11 +276,11 @@ class _Cases:
         """Return what runs a side: on base's interpreter, unless there is no base."""
         word = pair.word.readable if pair.word else None
         python = word.python if word is not None else side.strategy.python
-        engine = engine_of_strategy(
-            self.workspace, replace(side.strategy, python=python), self.grant
-        )
-        _refuse_interpreter(self.workspace, side.files, engine.interpreter.executable)
-        return engine
+        strategy = replace(side.strategy, python=python)
+        root = self.workspace.top / strategy.root
+        wanted = wanted_by(self.workspace, self.grant, root, python)
+        _refuse_interpreters(self.workspace, side.files, wanted)
+        return engine_of_strategy(self.workspace, strategy, self.grant)
 
     def _plan(self, side: Held, engine: Engine) -> _Planned:
         there = replace(self.workspace, view=lambda repo, objects: side.files)
@@ -463,19 +470,18 @@ def _engine_words(planned: _Planned) -> dict[str, object]:
     }
 
 
-def _refuse_interpreter(workspace: Workspace, files: Files, executable: Path) -> None:
-    """Refuse an interpreter that is a file of the commit that it would judge.
+def _refuse_interpreters(workspace: Workspace, files: Files, wanted: Wanted) -> None:
+    """Refuse to ask an interpreter that is a file of the commit that it would judge.
 
     Raises:
         Incomplete: it, a link that leads to it, or anything of its environment is tracked.
     """
-    for top in (workspace.top, workspace.top.resolve()):
-        if not executable.is_relative_to(top):
-            continue
-        path = executable.relative_to(top)
-        prefix = path.parents[1].as_posix() if len(path.parts) > 2 else path.as_posix()
-        for place in (path, *path.parents[:-1]):
-            if files.find(place.as_posix()) is not None or files.is_tracked(prefix):
+    tops = {workspace.top, workspace.top.resolve()}
+    for executable in candidates(wanted):
+        for path in (executable.relative_to(t) for t in tops if executable.is_relative_to(t)):
+            prefix = path.parents[1].as_posix() if len(path.parts) > 2 else path.as_posix()
+            places = (place.as_posix() for place in (path, *path.parents[:-1]))
+            if files.is_tracked(prefix) or any(files.find(place) for place in places):
                 raise Incomplete(
                     f"the interpreter {path} is a file of the commit that is judged",
                     hint="--python PATH, of an environment that the commit does not hold",

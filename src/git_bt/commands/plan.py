@@ -120,16 +120,20 @@ def interpreter_of(
         Usage: the one that was asked for by name lacks the engine, or is none.
         Incomplete: no interpreter has it.
     """
-    wanted = Wanted(
+    found = find_interpreter(adapter, wanted_by(workspace, grant, root, declared))
+    headstart.remember(workspace.cache, found.executable, adapter.__file__)
+    return found
+
+
+def wanted_by(workspace: Workspace, grant: Grant, root: Path, declared: str | None) -> Wanted:
+    """Return which interpreters are to be looked at."""
+    return Wanted(
         option=grant.python,
         declared=declared,
         configured=workspace.config("bt.python"),
         project_root=root,
         cache=workspace.cache,
     )
-    found = find_interpreter(adapter, wanted)
-    headstart.remember(workspace.cache, found.executable, adapter.__file__)
-    return found
 
 
 def job_of_strategy(

@@ -138,21 +138,43 @@ class Records:
         for found in self._acceptances(name, inputs):
             if not same_output(self._output(found.bundle, inputs), output, tolerances):
                 continue
-            if not self._is_spent(found.run):
+            is_spent = self._is_spent(found.run)
+            if is_spent is None:
+                is_spent = not self._leads_back(found, was, tolerances)
+            if not is_spent:
                 return found, False
             spent = spent or found
         for found, others in self._of_other_inputs(name, inputs):
-            if self._is_spent(found.run) or found.replaces is None:
-                continue
             try:
-                new, old = self._output(found.bundle, others), self._output(found.replaces, None)
+                new = self._output(found.bundle, others)
             except Incomplete:
                 continue
-            if same_output(new, output, tolerances) and any(
-                same_output(each, old, tolerances) for each in was
-            ):
+            is_same = same_output(new, output, tolerances) and not self._is_spent(found.run)
+            if is_same and self._leads_back(found, was, tolerances):
                 return found, False
         return spent, spent is not None
+
+    def _leads_back(self, found: Acceptance, was: Sequence[Output], tolerances: Tolerances) -> bool:
+        """Tell whether what was replaced, step by step as people accepted it, is base's output."""
+        digest, seen = found.replaces, set[str]()
+        while digest is not None and digest not in seen:
+            seen.add(digest)
+            try:
+                old = self._output(digest, None)
+            except Incomplete:
+                return False
+            if any(same_output(each, old, tolerances) for each in was):
+                return True
+            digest = self._replaced.get(digest)
+        return False
+
+    @cached_property
+    def _replaced(self) -> dict[str, str]:
+        """What each accepted bundle took the place of."""
+        runs = self._workspace.need_store().runs()
+        return {
+            run.bundle: run.replaces for _, run in runs if run.kind == "accept" and run.replaces
+        }
 
     def _acceptances(self, name: str, inputs: str) -> Iterator[Acceptance]:
         for claim in self._workspace.ledger.claims(inputs):
@@ -175,14 +197,24 @@ class Records:
                 if any((digest, run) in claim.runs for claim in claims):
                     yield _accepted(digest, run), run.inputs
 
-    def _is_spent(self, run: str) -> bool:
-        """Tell whether a commit that base has cites this acceptance."""
+    def _is_spent(self, run: str) -> bool | None:
+        """Tell whether a commit that base has cites this acceptance.
+
+        None: a commit that cites it is not in this shallow clone, so that nobody can say.
+        """
         repo = self._workspace.need_store().repo
-        for commit in self._citing.get(run, ()):
-            asked = ("merge-base", "--is-ancestor", commit, self._start)
-            if repo.git(*asked, check=False).code == 0:
-                return True
-        return False
+        asked = ("merge-base", "--is-ancestor")
+        codes = {
+            repo.git(*asked, c, self._start, check=False).code for c in self._citing.get(run, ())
+        }
+        if 0 in codes:
+            return True
+        return None if codes - {1} and self._is_shallow else False
+
+    @cached_property
+    def _is_shallow(self) -> bool:
+        repo = self._workspace.need_store().repo
+        return repo.git("rev-parse", "--is-shallow-repository").text == "true"
 
     # -- reading
 

@@ -34,6 +34,11 @@ def level_of(gated: Gated) -> Level | None:
     return next((level for level in Level if level in levels and level is not Level.NOTE), None)
 
 
+def ordered(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings, the most severe first."""
+    return sorted(findings, key=lambda finding: list(Level).index(finding.level))
+
+
 def answer_word(report: GateReport) -> str:
     """Return the gate's answer in one word or two."""
     levels = {finding.level for finding in report.all_findings}
@@ -170,7 +175,7 @@ def _strategy(gated: Gated, style: Style) -> list[str]:
     if tail:
         lines.append("    the last lines of the run:")
         lines += [style.dim(f"      | {line}".rstrip()) for line in tail]
-    for finding in gated.findings:
+    for finding in ordered(gated.findings):
         lines += _finding(finding, style, indent=4)
     return lines
 

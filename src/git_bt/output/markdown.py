@@ -21,6 +21,7 @@ from git_bt.output.gating import (
     is_quiet,
     level_of,
     metric_changes,
+    ordered,
     policy_word,
     ran_words,
 )
@@ -129,7 +130,7 @@ def _row(gated: Gated) -> str:
     at = f" at {code(gated.commit[:12])}" if gated.commit else ""
     verdict = gated.verdict.value if gated.verdict else text(gated.state)
     effect = gated.effect.value if gated.after else "–"
-    told = [f for f in gated.findings if f.level is not Level.NOTE]
+    told = [f for f in ordered(gated.findings) if f.level is not Level.NOTE]
     said = "; ".join(text(finding.message, 120) for finding in told[:2])
     if len(told) > 2:
         said += f"; and {len(told) - 2} more"
@@ -156,7 +157,7 @@ def _section(gated: Gated) -> str:
         f"{text(gated.state)}</summary>",
         "",
     ]
-    for finding in gated.findings:
+    for finding in ordered(gated.findings):
         where = None if finding.path == f"{gated.strategy}/strategy.yaml" else finding.path
         lines.append(_finding(Finding(
             kind=finding.kind, level=finding.level, message=finding.message, path=where,
