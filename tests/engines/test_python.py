@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import polars
@@ -11,6 +12,7 @@ import pytest
 from conftest import GitRepo
 from enginekit import GOOG, job, run
 from floxkit import failure_of, output_of
+from git_bt.engines import loaded
 from git_bt.model import Verdict
 from projects import PYTHON, all_runs, bundle_id, packed, validated
 
@@ -125,6 +127,36 @@ def test_a_failure_is_one_line_with_its_place(goog: Path, text: str, words: str)
 
     assert found.verdict is Verdict.FAILED
     assert found.message.startswith(words)
+
+
+def test_a_module_that_is_not_installed_names_the_python_that_ran(goog: Path) -> None:
+    """Any Python has this engine, so it may be the wrong one."""
+    found = failure_of(run("python", job({"s.py": "import nothing_such\n"}, goog)))
+
+    assert found.hint is not None
+    assert found.hint.startswith("it ran on /")
+    assert found.hint.endswith("; for another: --python PATH")
+
+
+def test_git_bt_itself_is_no_part_of_what_a_strategy_ran_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is installed beside the engine, the harness lies among the packages."""
+    site = tmp_path / "site-packages"
+    info = site / "git_bt-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "RECORD").write_text("git_bt/engines/python.py,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    before = set(sys.modules)
+    for name in ("_git_bt_loaded", "_git_bt_adapter.python"):
+        module = ModuleType(name)
+        module.__file__ = str(site / "git_bt/engines/python.py")
+        monkeypatch.setitem(sys.modules, name, module)
+    harness = loaded.packages(before)
+    monkeypatch.setitem(sys.modules, "git_bt_by_name", module)  # as a strategy would import it
+
+    assert harness == {}
+    assert loaded.packages(before) == {"git-bt": "1.0"}
 
 
 def test_the_tape_is_a_path(goog: Path, tmp_path: Path) -> None:

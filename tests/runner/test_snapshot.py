@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from floxkit import BUY_ONCE, failure_of, job_of, make_venv, output_of, run
+from floxkit import BUY_ONCE, failure_of, job_of, make_venv, output_of, own, run
 from git_bt.interpreters import Interpreter, Wanted, find_interpreter, load_adapter
 
 
@@ -130,7 +130,12 @@ def test_what_is_missing_and_there_is_named(
     assert failure.hint == f"add {path} to files: in strategy.yaml"
 
 
-def test_what_is_missing_and_not_there_gets_no_hint(tape: Path, tmp_path: Path) -> None:
-    """No file is named that would not help."""
-    for text in ("import nowhere", "open('/nowhere/x')", "open('nowhere')"):
-        assert failure_of(run(job_of(text, tape, work_tree=tmp_path))).hint is None
+def test_what_is_missing_and_not_there_is_not_to_be_listed(tape: Path, tmp_path: Path) -> None:
+    """Only what the project has can be added; of a module it is said which Python lacks it."""
+    said = {
+        text: failure_of(run(job_of(text, tape, work_tree=tmp_path))).hint
+        for text in ("import nowhere", "open('/nowhere/x')", "open('nowhere')")
+    }
+
+    assert said.pop("import nowhere") == f"it ran on {own().executable}; for another: --python PATH"
+    assert set(said.values()) == {None}

@@ -56,8 +56,12 @@ def from_work_tree(job: dict[str, Any]) -> dict[str, str]:
 
 
 def is_harness(name: str) -> bool:
-    """Tell whether a module is the harness, the adapter, or what an adapter imports beside it."""
-    return name == "__main__" or name.split(".")[0] == ADAPTER
+    """Tell whether a module is the harness, the adapter, or what an adapter imports beside it.
+
+    Where git-bt is installed in the interpreter, they lie in its packages: git-bt's version is no
+    part of what a strategy ran on.
+    """
+    return name in ("__main__", "_git_bt_loaded") or name.split(".")[0] == ADAPTER
 
 
 def places(module: Any) -> list[str]:
@@ -103,7 +107,7 @@ def packages(before: set[str]) -> dict[str, str]:
     tops: dict[str, set[str]] = {}
     folders = [p for p in sys.path if is_site(p)]
     for name, module in list(sys.modules.items()):
-        if name in before:
+        if name in before or is_harness(name):
             continue
         for path in places(module)[:1]:
             for folder in folders:

@@ -1,9 +1,9 @@
-"""zipline (zipline-reloaded, rustybt): `initialize` and `handle_data` on daily bars.
+"""zipline (zipline-reloaded): `initialize` and `handle_data` on daily bars.
 
-The tape is written as the csvdir that zipline ingests, and ingested into a ZIPLINE_ROOT of this
-run. The tape's days must be the sessions of the calendar, which the config names: zipline fills
-and shifts nothing, and neither do we. Its order ids are random and do not leave this file. There
-is no benchmark, so nothing is asked of the network. zipline keeps prices in thousandths.
+The tape is ingested, as a csvdir would be, into a ZIPLINE_ROOT of this run. Its days must be the
+sessions of the calendar, which the config names: zipline fills and shifts nothing, and neither do
+we. Order ids are random and do not leave this file. There is no benchmark, so nothing is asked of
+the network. zipline keeps prices in thousandths.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ KEYS = {"calendar": ("XNYS", word), "capital_base": (100_000, number(0, above=Tr
         PARAMS: ({}, mapping)}  # fmt: skip
 FIELDS = (*bars.OHLC, "volume")
 BUNDLE = "git-bt"
+FAR = "2200-01-01"
 
 
 def complete(config: Any) -> dict[str, Any]:
@@ -138,20 +139,46 @@ def check_sessions(market: list[bars.Bars], calendar: Any) -> None:
 
 
 def ingest(market: list[bars.Bars], calendar: str) -> None:
-    """Write the bars as a csvdir, and make zipline's bundle of it."""
-    from zipline.data import bundles
-    from zipline.data.bundles.csvdir import csvdir_equities
+    """Make zipline's bundle of the bars, as its csvdir does.
 
-    top = os.path.join(tempfile.gettempdir(), "csvdir")
-    os.makedirs(os.path.join(top, "daily"))
-    for bar in market:
-        frame = bars.frame(bar)[[name.capitalize() for name in FIELDS]]
-        frame.columns = FIELDS
-        frame["dividend"], frame["split"] = 0.0, 1.0
-        frame.index.name = "date"
-        frame.to_csv(os.path.join(top, "daily", f"{bar.symbol}.csv"))
-    bundles.register(BUNDLE, csvdir_equities(["daily"], top), calendar_name=calendar)
+    What csvdir does at an asset's last day, it does not at the tape's: zipline would close every
+    position there, and a longer tape would have other rows.
+    """
+    import pandas
+    from zipline.data import bundles
+
+    last = max(bar.times[-1] for bar in market)
+    day = pandas.Timedelta(days=1)
+    frames = [frame_of(bar) for bar in market]
+    assets = pandas.DataFrame(
+        {
+            "symbol": [bar.symbol for bar in market],
+            "start_date": [frame.index[0] for frame in frames],
+            "end_date": [frame.index[-1] for frame in frames],
+            "auto_close_date": [
+                FAR if bar.times[-1] == last else frame.index[-1] + day
+                for bar, frame in zip(market, frames)
+            ],
+            "exchange": "CSVDIR",
+        }
+    ).astype(dict.fromkeys(("start_date", "end_date", "auto_close_date"), "datetime64[ns]"))
+
+    def write(
+        environ: Any, asset_db_writer: Any, minutes: Any, days: Any, adjustments: Any, *_: Any
+    ) -> None:
+        days.write(enumerate(frames), show_progress=False)
+        asset_db_writer.write(equities=assets)
+        adjustments.write()
+
+    bundles.register(BUNDLE, write, calendar_name=calendar)
     bundles.ingest(BUNDLE, show_progress=False)
+
+
+def frame_of(bar: bars.Bars) -> Any:
+    """Return the bars of a symbol as zipline's writer takes them."""
+    frame = bars.frame(bar)[[name.capitalize() for name in FIELDS]]
+    frame.columns = list(FIELDS)
+    return frame
 
 
 # -- what it gave ---------------------------------------------------------------------------------

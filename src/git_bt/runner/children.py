@@ -177,7 +177,7 @@ class Child:
         return Failure(
             kind=told["kind"],
             message=one_line(self._shown(told["message"])),
-            hint=told.get("hint") or self._hint(job, told),
+            hint=told.get("hint") or self._hint(job, told) or self._other_python(told),
             tail=self._shown(tail),
         )
 
@@ -199,6 +199,12 @@ class Child:
         if path is None:
             return None
         return f"add {os.path.relpath(path, job.listed_from)} to files: in strategy.yaml"
+
+    def _other_python(self, told: Mapping[str, Any]) -> str | None:
+        """Say which Python lacks a module: any may have run an engine that has no package."""
+        if not told.get("module"):
+            return None
+        return f"it ran on {self._interpreter.executable}; for another: --python PATH"
 
     def _tail(self) -> str:
         return read_tail(self._printed)
