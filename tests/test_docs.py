@@ -369,6 +369,7 @@ def matches(shown: str, came: str) -> bool:
 
 TUTORIALS = [
     ROOT / "README.md",
+    DOCS / "howto" / "parameter-sweep.md",
     DOCS / "howto" / "share-results.md",
     DOCS / "howto" / "new-month-of-data.md",
     DOCS / "howto" / "python-engine.md",

@@ -6,6 +6,7 @@ these files; tests/test_docs.py holds them together. To write files for a new fo
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from git_bt.canonical import (
 )
 from git_bt.capture.pin import Pin, decode_pin, encode_pin
 from git_bt.model import (
+    Captured,
+    Data,
     EngineVersion,
     Manifest,
     Member,
@@ -48,6 +51,21 @@ from git_bt.records import (
     inputs_of,
     run_id,
     snapshot_id,
+)
+from git_bt.spool import Spool, encode_code
+from git_bt.spool_reading import Spooled, read_spool
+from git_bt.sweep_records import (
+    Surroundings,
+    Sweep,
+    SweepRun,
+    decode_chunk,
+    decode_sweep,
+    encode_chunk,
+    encode_surroundings,
+    encode_sweep,
+    encode_sweep_run,
+    sweep_id,
+    sweep_run_id,
 )
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
@@ -82,6 +100,10 @@ FILES: Members = {"ema.py": member(b"import lrvx\n"), "lib/signals.py": member(b
 TAPE: Members = {"manifest.json": member(b"{}\n"), "trades-1.lrvx": member(b"FLOX")}
 PIN = Pin(name="btc-2026-05-07", members=TAPE)
 SNAPSHOT = Snapshot(entry_point="ema.py", method="yaml", files=FILES)
+CAPTURED = Captured(
+    snapshot=SNAPSHOT,
+    content={"ema.py": Data(b"import lrvx\n"), "lib/signals.py": Data(b"FAST = 12\n")},
+)
 
 
 def manifest() -> Manifest:
@@ -130,6 +152,49 @@ def note_line() -> NoteLine:
     )
 
 
+AROUND = Surroundings(python="3.11.7", platform="linux-x86_64", packages=PACKAGES)
+SWEEP = Sweep(name="ema", snapshot=snapshot_id(SNAPSHOT), engine="flox", tape="tapes/btc")
+
+
+def sweep_runs() -> tuple[SweepRun, ...]:
+    """Two runs of the golden sweep, with values of every kind."""
+    common = {
+        "sweep": sweep_id(SWEEP),
+        "writer": "0123456789abcdef",
+        "environment": sha256(encode_surroundings(AROUND)),
+    }
+    good = SweepRun(
+        **common,
+        seq=0,
+        started_ns=T0,
+        elapsed_ns=412000000,
+        status="ok",
+        params={"fast": 12, "kind": "ema", "stop": math.inf, "label": "5"},
+        metrics={"sharpe": 1.25, "sortino": math.nan, "trades": 3, "long": True},
+    )
+    bad = SweepRun(
+        **common,
+        seq=1,
+        started_ns=T1,
+        elapsed_ns=1000,
+        status="failed",
+        params={"fast": 0, "kind": None},
+        error="ZeroDivisionError: division by zero",
+    )
+    return good, bad
+
+
+def spool() -> bytes:
+    """What a process leaves that records both runs."""
+    lines = [
+        ("sweep", encode_sweep(SWEEP)),
+        ("environment", encode_surroundings(AROUND)),
+        ("code", encode_code(CAPTURED)),
+        *(("run", encode_sweep_run(run)) for run in sweep_runs()),
+    ]
+    return b"".join(f"{kind} {sha256(data)} ".encode() + data for kind, data in lines)
+
+
 def ids() -> dict[str, str]:
     """Every id of the golden values."""
     return {
@@ -151,6 +216,10 @@ def golden_bytes() -> dict[str, bytes]:
         "note-line.json": encode_note_line(note_line()),
         "ids.json": encode_json(ids()),
         "tape-pin.json": encode_pin(PIN),
+        "sweep.json": encode_sweep(SWEEP),
+        "sweep-chunk.csv": encode_chunk(sweep_runs()),
+        "sweep-environment.json": encode_surroundings(AROUND),
+        "spool.txt": spool(),
     } | {name: encode_table(COLUMNS[name], rows) for name, rows in TABLES.items()}
 
 
@@ -163,6 +232,43 @@ def test_bytes_are_the_golden_ones(name: str) -> None:
 def test_every_golden_file_is_tested() -> None:
     """No file lies there that nothing compares."""
     assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(golden_bytes())
+
+
+def test_the_golden_sweep_is_read() -> None:
+    """From the store and from the spool: the same runs under the same ids."""
+    sweep = decode_sweep((GOLDEN / "sweep.json").read_bytes())
+    chunk = decode_chunk((GOLDEN / "sweep-chunk.csv").read_bytes(), sweep_id(sweep))
+    found = Spooled()
+    read_spool((GOLDEN / "spool.txt").read_bytes(), "spool.txt", found)
+
+    assert sweep == SWEEP
+    assert {sweep_run_id(run) for run in chunk} == found.runs.keys()
+    assert found.codes == {snapshot_id(SNAPSHOT): CAPTURED}
+    assert found.notices == []
+
+
+def test_a_process_writes_the_golden_spool(tmp_path: Path) -> None:
+    """Line by line, but for its own random digits."""
+    writer = Spool(tmp_path)
+    for run in sweep_runs():
+        writer.record(
+            SWEEP,
+            started_ns=run.started_ns,
+            elapsed_ns=run.elapsed_ns,
+            status=run.status,
+            params=run.params,
+            metrics=run.metrics,
+            error=run.error,
+            code=CAPTURED,
+            surroundings=AROUND,
+        )
+    writer.close()
+    (file,) = tmp_path.iterdir()
+    shared = [line for line in spool().splitlines() if not line.startswith(b"run ")]
+    lines = file.read_bytes().splitlines()
+
+    assert lines[:3] == shared
+    assert [line.split()[0] for line in lines[3:]] == [b"run", b"run"]
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))

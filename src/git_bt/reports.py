@@ -207,9 +207,10 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreReport:
-    """The answer of restore."""
+    """The answer of restore: either bundle or snapshot is what was restored."""
 
-    bundle: str
+    bundle: str | None
+    snapshot: str | None
     directory: str
     files: tuple[str, ...]
     exit_code: ExitCode = ExitCode.OK

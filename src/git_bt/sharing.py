@@ -40,6 +40,7 @@ class Amount:
     bundles: int = 0
     snapshots: int = 0
     runs: int = 0
+    sweeps: int = 0  # that are new, or have new runs
     results: int = 0  # lines in the notes of commits
 
 

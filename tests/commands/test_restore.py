@@ -1,6 +1,8 @@
 """Restore: exactly what ran, and nothing that is there is lost."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ from conftest import GitRepo
 from floxkit import on_trade
 from git_bt.commands.export import export
 from git_bt.commands.restore import restore
-from git_bt.errors import CannotWork, Incomplete, Usage
-from projects import CROSS, ONCE, add_strategy, bundle_id, stored
+from git_bt.errors import CannotWork, Corrupt, Incomplete, Usage
+from git_bt.records import snapshot_id
+from git_bt.store_layout import place
+from projects import CROSS, ONCE, add_strategy, bt, bundle_id, stored
 
 
 @pytest.fixture
@@ -115,3 +119,77 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(project: GitRepo) -> None
         restore(ONCE, "out", cwd=project.path)
 
     assert (project.path / "out").read_text() == "mine\n"
+
+
+# -- code that was captured -----------------------------------------------------------------------
+
+
+def snapshot(repo: GitRepo, *, flush: bool = True) -> str:
+    """Record one run of a strategy with a helper, and return the id of its code."""
+    from commands.test_sweep import captured, record
+    from git_bt.commands.sweep import ls
+
+    files = {"sub/main.py": "import helper\nX = helper.X\n", "sub/helper.py": "X = 5\n"}
+    record(repo, ({}, {}), files=files)
+    if flush:
+        ls(cwd=repo.path)
+    return snapshot_id(captured(files, "sub/helper.py").snapshot)
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_captured_code_is_restored_and_can_be_imported(
+    repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush: bool
+) -> None:
+    """By the first digits of its id, also when its run is still in the spool."""
+    digest = snapshot(repo, flush=flush)
+    report = restore(digest[:8], str(tmp_path / "out"), cwd=repo.path)
+    code = "import main; print(main.X)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "out/sub", capture_output=True, text=True
+    )
+
+    assert (report.bundle, report.snapshot) == (None, digest)
+    assert report.files == ("sub/helper.py", "sub/main.py")
+    assert (tmp_path / "out/sub/main.py").read_text() == "import helper\nX = helper.X\n"
+    assert done.stdout == "5\n"
+
+
+def test_a_sweep_stands_for_its_code(repo: GitRepo, tmp_path: Path) -> None:
+    """By its id; as the program says it."""
+    from git_bt.commands.sweep import ls
+
+    digest = snapshot(repo)
+    (head,) = ls(cwd=repo.path).sweeps
+    answer = bt("restore", head.id[:10], str(tmp_path / "out"), "--json", cwd=repo)
+
+    assert answer.json["snapshot"] == digest
+    assert "restored snapshot" in bt("restore", digest, str(tmp_path / "b"), cwd=repo).out
+
+
+def test_code_has_no_tape(repo: GitRepo, tmp_path: Path) -> None:
+    """Asking for it is a mistake."""
+    with pytest.raises(Usage, match="is code and has no tape"):
+        restore(snapshot(repo), str(tmp_path / "out"), tape=True, cwd=repo.path)
+
+
+def test_an_id_of_nothing_is_said(repo: GitRepo, tmp_path: Path) -> None:
+    """Whatever it might have been of."""
+    with pytest.raises(Usage, match="no bundle or snapshot or sweep 0000"):
+        restore("0000", str(tmp_path / "out"), cwd=repo.path)
+
+
+def test_captured_code_that_is_broken_is_not_restored(repo: GitRepo, tmp_path: Path) -> None:
+    """Nothing is written."""
+    digest = snapshot(repo)
+    path = f"{place('snapshots', digest)}/strategy/sub/main.py"
+    oid = repo.git("rev-parse", f"refs/bt/store:{path}")
+    found = next((repo.path / ".git/objects").glob(f"{oid[:2]}/{oid[2:]}"), None)
+    if found is None:  # in a pack
+        repo.git("unpack-objects", "-q", stdin=b"", check=False)
+        pytest.skip("the object is in a pack")
+    found.chmod(0o644)
+    found.write_bytes(b"")
+
+    with pytest.raises(Corrupt):
+        restore(digest, str(tmp_path / "out"), cwd=repo.path)
+    assert not (tmp_path / "out").exists()

@@ -262,7 +262,9 @@ def test_the_program_fetches_and_pushes(pair: tuple[Peer, Peer]) -> None:
     assert first.out.startswith("pushed 1 bundle and 1 run to origin\n  refs/bt/store  new  ")
     assert again.out == "nothing new from origin\n"
     assert answer["divergences"][0]["differences"][0]["path"] == "fills[0].price"
-    assert back["went"] == {"bundles": 2, "snapshots": 0, "runs": 2, "results": 1}
+    assert back["went"] == {
+        "bundles": 2, "snapshots": 0, "runs": 2, "sweeps": 0, "results": 1,
+    }  # fmt: skip
     assert (wrong.code, wrong.json["exit"]) == (2, 2)
 
 

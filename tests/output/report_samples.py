@@ -463,7 +463,12 @@ REPORTS: dict[str, Any] = {
     "tape-pin_again": TapePinReport(
         tape="tapes/btc", path="tapes/btc.tape", files=1, size=690_000, sha256=C, written=False
     ),
-    "restore": RestoreReport(bundle=A, directory="out", files=("ema.py", "config.json")),
+    "restore": RestoreReport(
+        bundle=A, snapshot=None, directory="out", files=("ema.py", "config.json")
+    ),
+    "restore_snapshot": RestoreReport(
+        bundle=None, snapshot=B, directory="out", files=("ema.py",)
+    ),
     "fsck": FsckReport(
         bundles=10, snapshots=1, runs=12, sweeps=0, results=7, objects=345, problems=(),
         remarks=("notes on 2 commits that no branch, tag or reflog here leads to",),

@@ -51,9 +51,11 @@ def import_command(*, names: tuple[str, ...], as_json: bool, output: str | None)
 @click.command(
     "restore", cls=Verb, epilog=examples("git bt restore 3f9ac2 /tmp/ema\ngit bt restore ema.tar x")
 )
-@click.argument("name", metavar="BUNDLE")
+@click.argument("name", metavar="BUNDLE|SNAPSHOT")
 @click.argument("directory", metavar="DIR")
-@click.option("--tape", "with_tape", is_flag=True, help="Write the tape to DIR/tape as well.")
+@click.option(
+    "--tape", "with_tape", is_flag=True, help="Write the bundle's tape to DIR/tape as well."
+)
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
 @answer_options
 def restore_command(
@@ -65,9 +67,10 @@ def restore_command(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Write a bundle's strategy into a folder.
+    """Write a bundle's strategy, or captured code, into a folder.
 
-    The files are exactly those that ran.
+    The files are exactly those that ran. SNAPSHOT is an id that `capture` or
+    `sweep show` prints; the id of a sweep stands for its code.
     """
     from git_bt.commands.restore import restore
 

@@ -87,12 +87,13 @@ def best_command(
     cls=Verb,
     epilog=examples(
         """
+git bt sweep promote --metric sharpe
 git bt sweep promote 81d0e7a1c2f3 --metric sharpe
 git bt sweep promote 81d0e7 --engine backtesting --tape tapes/btc.csv
 """
     ),
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="[RUN]", required=False)
 @click.option("--metric", metavar="M", help="Keep the rank of the run by this metric with it.")
 @click.option("--lowest", is_flag=True, help="The lowest value is best.")
 @click.option(
@@ -104,7 +105,7 @@ git bt sweep promote 81d0e7 --engine backtesting --tape tapes/btc.csv
 @answer_options
 def promote_command(
     *,
-    run: str,
+    run: str | None,
     metric: str | None,
     lowest: bool,
     strategy: str | None,
@@ -119,7 +120,8 @@ def promote_command(
 
     The sweep's own code is run, with the parameters of RUN as config, twice.
     It is stored when both runs agree with each other and with the recorded
-    metrics; its rank is kept with it. RUN is an id that `best` shows.
+    metrics; its rank is kept with it. RUN is an id that `best` shows; without
+    it, the best by --metric of the sweep that ran last.
     """
     from git_bt.commands.promote import promote
 

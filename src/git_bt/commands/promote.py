@@ -20,7 +20,7 @@ from git_bt.commands.flush import flush_to_read
 from git_bt.commands.packing import judge_pack
 from git_bt.commands.plan import Grant, engine_of_strategy
 from git_bt.commands.recording import for_store
-from git_bt.commands.sweep import check_metric, find_run
+from git_bt.commands.sweep import check_metric, find_run, find_sweep
 from git_bt.commands.tapes import at_hand
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.engines.config import PARAMS
@@ -31,6 +31,7 @@ from git_bt.model import Captured, Notice, Output, Strategy, Tape, Verdict
 from git_bt.ranking import rank, setting
 from git_bt.reports import PackReport
 from git_bt.runner import Job, Twin
+from git_bt.store import Store
 from git_bt.sweep_records import Scalar, Scalars, SweepRun, Swept, sweep_id, sweep_run_id
 from git_bt.sweeping import MetricCheck, PromoteReport
 
@@ -39,7 +40,7 @@ _RTOL = 1e-9
 
 
 def promote(
-    run: str,
+    run: str | None = None,
     *,
     metric: str | None = None,
     lowest: bool = False,
@@ -54,7 +55,7 @@ def promote(
     """Run one run of a sweep again, hold it against its row, and store it as a bundle.
 
     Args:
-        run: the first digits of its id.
+        run: the first digits of its id; None is the best of the sweep that ran last.
         metric: what it is ranked by; None ranks it by nothing.
         lowest: the lowest value is best.
         strategy: path whose strategy.yaml says engine, tape and config; None looks for it.
@@ -74,7 +75,7 @@ def promote(
     with open_workspace(cwd) as workspace:
         store = workspace.need_store()
         notices = flush_to_read(store)
-        swept, row = find_run(store, run)
+        swept, row = _named(store, run, metric, lowest=lowest)
         place = _rank(swept, row, metric, lowest=lowest)
         captured = _code(workspace, swept, row)
         what = _strategy(workspace, swept, captured, strategy)
@@ -107,6 +108,22 @@ def promote(
             kept = for_store(store.repo, bundle)
             store.save(bundles=(kept,), captured=(captured,), runs=(record,))
         return _report(swept, row, report, place, checks, time.monotonic() - started, notices)
+
+
+def _named(
+    store: Store, run: str | None, metric: str | None, *, lowest: bool
+) -> tuple[Swept, SweepRun]:
+    """Return the run that is meant, and its sweep."""
+    if run is not None:
+        return find_run(store, run)
+    if metric is None:
+        raise Usage("no run is named", hint="git bt sweep promote --metric M, or name one")
+    swept, _ = find_sweep(store, None)
+    check_metric(swept, metric)
+    ranked = rank(swept.runs, metric, lowest=lowest).ranked
+    if not ranked:
+        raise Usage(f"no run of sweep {swept.sweep.name} has a number under {metric}")
+    return swept, ranked[0].run
 
 
 # -- what is run ----------------------------------------------------------------------------------

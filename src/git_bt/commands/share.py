@@ -6,6 +6,7 @@ from pathlib import Path
 
 from git_bt import sync
 from git_bt.commands.divergence import Arrivals
+from git_bt.commands.flush import flush_to_read
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import Incomplete, Usage
 from git_bt.model import Bundle, NoteLine, Oid
@@ -73,6 +74,8 @@ def push(
     with open_workspace(cwd) as workspace:
         repo, objects = _opened(workspace)
         chosen = sync.choose(repo, remote, cwd=workspace.cwd)
+        if not dry_run:
+            flush_to_read(workspace.need_store())
         done = sync.push(objects, chosen, step=step, dry_run=dry_run)
         reports = [_merged(workspace, each, dry_run=dry_run) for each in done.fetched]
         before = {sent.ref: sent.before for sent in done.sent}
@@ -143,7 +146,8 @@ def _amount(objects: Objects, ours: dict[str, Oid | None], theirs: dict[str, Oid
     lines: dict[Oid, tuple[NoteLine, ...]] = {}
     if sync.NOTES in theirs:
         lines = sync.new_results(objects, ours.get(sync.NOTES), theirs[sync.NOTES])
-    return Amount(**counts, results=sum(len(found) for found in lines.values()))
+    sweeps = len(sync.new_sweeps(objects, one, two)) if two else 0
+    return Amount(**counts, sweeps=sweeps, results=sum(len(found) for found in lines.values()))
 
 
 def _sum(amounts: Iterable[Amount]) -> Amount:
@@ -152,6 +156,7 @@ def _sum(amounts: Iterable[Amount]) -> Amount:
         bundles=sum(a.bundles for a in all_of),
         snapshots=sum(a.snapshots for a in all_of),
         runs=sum(a.runs for a in all_of),
+        sweeps=sum(a.sweeps for a in all_of),
         results=sum(a.results for a in all_of),
     )
 

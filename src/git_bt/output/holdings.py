@@ -243,7 +243,9 @@ def restore(report: RestoreReport, style: Style) -> list[str]:
     """Return the answer of restore."""
     where = style.bold(words.plain(report.directory))
     files = words.count(len(report.files), "file")
-    lines = [f"restored bundle {style.bold(words.short(report.bundle))} to {where}: {files}"]
+    noun = "snapshot" if report.bundle is None else "bundle"
+    what = style.bold(words.short(report.bundle or report.snapshot))
+    lines = [f"restored {noun} {what} to {where}: {files}"]
     return lines + [f"  {words.plain(path)}" for path in report.files]
 
 

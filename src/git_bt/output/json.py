@@ -285,7 +285,7 @@ def _import(i: r.ImportReport) -> Json:
 
 
 def _restore(s: r.RestoreReport) -> Json:
-    return {"bundle": s.bundle, "directory": s.directory, "files": s.files}
+    return {"bundle": s.bundle, "snapshot": s.snapshot, "directory": s.directory, "files": s.files}
 
 
 def _fsck(f: r.FsckReport) -> Json:

@@ -73,6 +73,7 @@ def amount(found: Amount) -> str:
         (found.bundles, "bundle"),
         (found.snapshots, "snapshot"),
         (found.runs, "run"),
+        (found.sweeps, "sweep"),
         (found.results, "result"),
     )
     said = [words.count(n, noun) for n, noun in parts if n]

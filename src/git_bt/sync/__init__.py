@@ -2,7 +2,7 @@
 
 from git_bt.sync.exchange import Exchange, Pushed, Sent, fetch, push
 from git_bt.sync.merging import NOTES, REFS, STORE, Move, additions, is_behind, merge, preview
-from git_bt.sync.news import new_ids, new_results
+from git_bt.sync.news import new_ids, new_results, new_sweeps
 from git_bt.sync.remote import TRACKING, Remote, choose, seen
 from git_bt.sync.whole import left_out
 
@@ -24,6 +24,7 @@ __all__ = [
     "merge",
     "new_ids",
     "new_results",
+    "new_sweeps",
     "preview",
     "push",
     "seen",

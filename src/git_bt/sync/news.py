@@ -66,19 +66,34 @@ def _refuse(kind: str, bad: Collection[str]) -> None:
         )
 
 
+def new_sweeps(objects: Objects, ours: Oid | None, theirs: Oid | None) -> set[str]:
+    """Return the ids of the sweeps that are new in a store, or have grown; as `new_ids`."""
+    return {digest for digest, _ in _sweep_files(objects, ours, theirs)}
+
+
 def _bad_sweeps(objects: Objects, ours: Oid | None, theirs: Oid | None) -> set[str]:
-    """Return the sweeps with a new file that does not give its name; a known one may have grown."""
-    level = [("", _kind(objects, "sweeps", ours), _kind(objects, "sweeps", theirs))]
-    for depth in range(_LEVELS + 1):
-        level = list(_below(objects, level, keep_known=depth < _LEVELS))
-    files = {path: entry.oid for path, _, entry in level if entry and entry.mode != FOLDER}
+    """Return the sweeps with a new file that does not give its name."""
+    files = _sweep_files(objects, ours, theirs)
     bad = set()
-    for path, (_, data) in zip(files, objects.read_many(files.values()), strict=True):
-        one, two, rest, name = path.split("/")[1:]
-        digest = one + two + rest
+    for (digest, name), (_, data) in zip(files, objects.read_many(files.values()), strict=True):
         if sha256(data) != (digest if name == SWEEP else name.removesuffix(CHUNK)):
             bad.add(digest)
     return bad
+
+
+def _sweep_files(
+    objects: Objects, ours: Oid | None, theirs: Oid | None
+) -> dict[tuple[str, str], Oid]:
+    """Return the new files of sweeps by sweep and name; a sweep that is known may have grown."""
+    level = [("", _kind(objects, "sweeps", ours), _kind(objects, "sweeps", theirs))]
+    for depth in range(_LEVELS + 1):
+        level = list(_below(objects, level, keep_known=depth < _LEVELS))
+    found = {}
+    for path, _, entry in level:
+        one, two, rest, name = path.split("/")[1:]
+        if entry is not None and entry.mode != FOLDER:
+            found[one + two + rest, name] = entry.oid
+    return found
 
 
 _DOCUMENTS = {"bundles": MANIFEST, "snapshots": SNAPSHOT, "runs": ""}
