@@ -72,6 +72,7 @@ ROOMS: dict[str, set[str]] = {
         "gating", "gate", "commands",
     },
     "recorder": BASE | {"spool", "engines", "live", "capture", "commands"},
+    "autocapturing": BASE | {"live", "capture", "repo", "commands", "recorder"},
     "output": {
         "sweep_records", "sweeping", "hooking", "adopting",
         "errors", "model", "reports", "looking", "gating", "sharing", "capturing", "output",

@@ -14,7 +14,9 @@ VERSION = 1
 DIGEST = re.compile(r"[0-9a-f]{64}")
 T = TypeVar("T")
 
-_WORDS: Mapping[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
+_WORDS: Mapping[type, str] = {
+    str: "text", int: "a whole number", dict: "an object", list: "a list", bool: "true or false",
+}  # fmt: skip
 
 
 def as_object(value: Any, what: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import atexit
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -75,6 +76,7 @@ def recording(
     code_capture_mode: str = "entry_point",
     engine: str | None = None,
     tape: str | None = None,
+    code: Captured | None = None,
 ) -> Iterator[Run]:
     """Record what is inside as one run of a sweep.
 
@@ -87,8 +89,9 @@ def recording(
             it loads as well; a strategy.yaml beside it stands above both.
         engine: name of the adapter that could run it again.
         tape: path of its market data from the repository's top.
+        code: what runs, where that was captured already.
     """
-    run, code, snapshot = _begin(params, code_capture_mode)
+    run, code, snapshot = _begin(params, code_capture_mode, code)
     started_ns, clock_ns = time.time_ns(), time.perf_counter_ns()
     error: BaseException | None = None
     try:
@@ -115,7 +118,9 @@ def recording(
             warn(f"this run is not recorded: {_said(e)}")
 
 
-def _begin(params: Mapping[str, Any] | None, mode: str) -> tuple[Run, Captured | None, str | None]:
+def _begin(
+    params: Mapping[str, Any] | None, mode: str, code: Captured | None
+) -> tuple[Run, Captured | None, str | None]:
     """Return the run and its code, which may be edited while the run goes on."""
     run = Run()
     try:
@@ -123,6 +128,8 @@ def _begin(params: Mapping[str, Any] | None, mode: str) -> tuple[Run, Captured |
     except Exception as e:  # noqa: BLE001  recording never fails a run
         warn(f"parameters are not recorded: {_said(e)}")
     try:
+        if code is not None:
+            return run, code, snapshot_id(code.snapshot)
         return run, *_process().code(mode)
     except Exception as e:  # noqa: BLE001  recording never fails a run
         warn(f"the code is not captured: {_said(e)}")
@@ -197,7 +204,8 @@ class _Process:
         if self.spool is None:
             return
         if self._surroundings is None:  # only now has everything been imported
-            self._surroundings = Surroundings(**environment(set()))
+            argv = tuple(str(word) for word in sys.argv)
+            self._surroundings = Surroundings(**environment(set()), argv=argv, **_known)
             atexit.register(self.end)
         self.spool.record(sweep, code=code, surroundings=self._surroundings, **run)
 
@@ -211,6 +219,14 @@ class _Process:
                 flush_at_exit(self.spool.folder)
         except Exception as e:  # noqa: BLE001  recording never fails a run
             warn(f"runs are not in the store yet: {_said(e)}")
+
+
+_known: dict[str, Any] = {}
+
+
+def know(**state: Any) -> None:
+    """Tell what git knows of the work tree, for the surroundings of runs that end from now on."""
+    _known.update(state)
 
 
 @lru_cache(maxsize=1)

@@ -52,11 +52,19 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the runs of a process ran on; `packages` are the distributions it had loaded."""
+    """What the runs of a process ran on; `packages` are the distributions it had loaded.
+
+    Where they are known: `argv` of the program, `commit` of its repository, whether the work tree
+    `is_dirty`, and its `diff` against that commit, which is left out when it is large.
+    """
 
     python: str
     platform: str
     packages: Mapping[str, str]
+    argv: tuple[str, ...] | None = None
+    commit: str | None = None
+    is_dirty: bool | None = None
+    diff: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +134,17 @@ def sweep_id(sweep: Sweep) -> str:
 
 def encode_surroundings(found: Surroundings) -> bytes:
     """Encode surroundings; the sha256 of these bytes is their id."""
-    return encode_json(
-        {
-            "version": VERSION,
-            "python": found.python,
-            "platform": found.platform,
-            "packages": dict(found.packages),
-        }
-    )
+    value = {
+        "version": VERSION,
+        "python": found.python,
+        "platform": found.platform,
+        "packages": dict(found.packages),
+        "argv": None if found.argv is None else list(found.argv),
+        "commit": found.commit,
+        "dirty": found.is_dirty,
+        "diff": found.diff,
+    }
+    return encode_json({key: item for key, item in value.items() if item is not None})
 
 
 def decode_surroundings(data: bytes, what: str = "environment") -> Surroundings:
@@ -147,6 +158,10 @@ def decode_surroundings(data: bytes, what: str = "environment") -> Surroundings:
         python=get_field(value, "python", str, what),
         platform=get_field(value, "platform", str, what),
         packages=packages,
+        argv=tuple(map(str, get_field(value, "argv", list, what))) if "argv" in value else None,
+        commit=find_text(value, "commit", what),
+        is_dirty=get_field(value, "dirty", bool, what) if "dirty" in value else None,
+        diff=find_text(value, "diff", what),
     )
     if encode_surroundings(found) != data:
         raise Corrupt(f"{what}: not in canonical form")

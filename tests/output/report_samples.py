@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from git_bt.adopting import AdoptReport, Guessed
-from git_bt.capturing import CaptureReport
+from git_bt.capturing import CaptureReport, CodeThatRan, RunReport
 from git_bt.errors import ExitCode
 from git_bt.hooking import Hooked, HookReport
 from git_bt.looking import (
@@ -645,6 +645,30 @@ REPORTS: dict[str, Any] = {
     "capture_dry": CaptureReport(
         snapshot=A, project_root=".", entry_point="s.py", method="entry_point", is_stored=False,
         files={"s.py": Member(sha256=B, size=505)},
+    ),
+    "run": RunReport(
+        command=("python", "my_strategy.py"), exit_code=0, bundle=A,
+        codes=(
+            CodeThatRan(
+                snapshot=B, entry_point="my_strategy.py", engine="lrvx", context="file",
+                confidence=1.0, runs=1, failed=0,
+            ),
+        ),
+    ),
+    "run_many": RunReport(
+        command=("pytest",), exit_code=3,
+        codes=(
+            CodeThatRan(
+                snapshot=B, entry_point="tests/test_it.py", engine="backtesting", context="file",
+                confidence=0.9, runs=12, failed=2,
+            ),
+            CodeThatRan(
+                snapshot=None, entry_point=None, engine="lrvx", context="interactive",
+                confidence=0.0, runs=1, failed=0,
+            ),
+        ),
+        message="not packed: the command made 13 backtests, and a bundle holds one",
+        notices=(Notice(kind="detection_failed", message="the code was typed", path=None),),
     ),
     "demo": DemoReport(
         directory="git-bt-demo", packed=PACKED, reproduced=REPRODUCED, diverged=DIVERGED,

@@ -22,13 +22,14 @@ from git_bt.model import Captured, Data, Member, Notice, Snapshot
 NO_NOTEBOOK = "notebook.ipynb"
 
 
-def capture_running(found: Detection, *, mode: str) -> Captured:
+def capture_running(found: Detection, *, mode: str, with_loaded: bool = True) -> Captured:
     """Return the snapshot of the entry point that was found, with what was noticed on the way.
 
     Args:
         found: the entry point. Of a notebook, the cells that were executed are captured as
             `<notebook>_executed.py` beside it.
         mode: entry_point or imports; a strategy.yaml beside the entry point stands above it.
+        with_loaded: what this process has loaded counts in the mode imports.
 
     Returns:
         A snapshot; its entry point is empty, and it holds no file, when there is none.
@@ -38,7 +39,7 @@ def capture_running(found: Detection, *, mode: str) -> Captured:
     if found.detected_file is not None:
         root = project_root(found.detected_file)
         try:
-            captured = capture_entry(root, found.detected_file, mode=mode)
+            captured = capture_entry(root, found.detected_file, mode=mode, with_loaded=with_loaded)
         except (BtError, OSError) as e:
             failed = Notice(kind="detection_failed", message=str(e), path=found.detected_file)
             noticed = (*noticed, failed)
@@ -47,7 +48,7 @@ def capture_running(found: Detection, *, mode: str) -> Captured:
     return replace(captured, notices=(*noticed, *captured.notices))
 
 
-def capture_entry(root: str, entry: str, *, mode: str) -> Captured:
+def capture_entry(root: str, entry: str, *, mode: str, with_loaded: bool) -> Captured:
     """Return the snapshot of an entry file below a project root, as both lie on disk.
 
     Raises:
@@ -57,7 +58,7 @@ def capture_entry(root: str, entry: str, *, mode: str) -> Captured:
     files = folder_files(Path(root))
     path = Path(entry).relative_to(root).as_posix()
     captured = capture(files, read_strategy(files, path, root="."), mode=mode, lenient=True)
-    if captured.snapshot.method == "imports":
+    if with_loaded and captured.snapshot.method == "imports":
         captured = _with_loaded(files, captured, root)
     return captured
 

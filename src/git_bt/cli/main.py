@@ -21,6 +21,7 @@ COMMANDS = {
     "engines": "start",
     "adopt": "start",
     "capture": "capture",
+    "run": "capture",
     "pack": "run",
     "validate": "run",
     "replay": "run",

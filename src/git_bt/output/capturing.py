@@ -1,6 +1,6 @@
-"""Answers about captured code: capture."""
+"""Answers about captured code: capture, run."""
 
-from git_bt.capturing import CaptureReport
+from git_bt.capturing import CaptureReport, CodeThatRan, RunReport
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns
@@ -33,3 +33,24 @@ def capture(report: CaptureReport, style: Style) -> list[str]:
     else:
         lines.append("nothing was stored: this was a dry run")
     return lines
+
+
+def run(report: RunReport, style: Style) -> list[str]:
+    """Return the answer of run; it goes to stderr, below what the command printed."""
+    lines = [_code(code, style) for code in report.codes]
+    if report.bundle is not None:
+        bundle = words.short(report.bundle)
+        lines.append(f"packed as bundle {style.bold(bundle)}; git bt validate {bundle}")
+    lines += explained(report.message, "", report.hint, report.notices, style)
+    return [f"git bt: {line}" if not line.startswith(" ") else line for line in lines]
+
+
+def _code(code: CodeThatRan, style: Style) -> str:
+    runs = words.count(code.runs, "run")
+    failed = f", {code.failed} failed" if code.failed else ""
+    what = f"recorded {runs} on {words.plain(code.engine)}{failed}"
+    if code.entry_point is None:
+        return f"{what}; its code could not be captured"
+    entry = style.fit_path(words.plain(code.entry_point), 40)
+    sure = "" if code.confidence == 1 else f" (confidence {code.confidence:g})"
+    return f"{what}: {entry}{sure}, snapshot {words.short(code.snapshot)}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from git_bt.capturing import CaptureReport
+from git_bt.capturing import CaptureReport, RunReport
 from git_bt.output.json import notices_json
 
 Json = dict[str, Any]
@@ -24,4 +24,29 @@ def _capture(c: CaptureReport) -> Json:
     }
 
 
-CONVERT: dict[type, tuple[str, Callable[[Any], Json]]] = {CaptureReport: ("capture", _capture)}
+def _run(r: RunReport) -> Json:
+    return {
+        "command": list(r.command),
+        "codes": [
+            {
+                "snapshot": c.snapshot,
+                "entry_point": c.entry_point,
+                "engine": c.engine,
+                "execution_context": c.context,
+                "confidence": c.confidence,
+                "runs": c.runs,
+                "failed": c.failed,
+            }
+            for c in r.codes
+        ],
+        "bundle": r.bundle,
+        "message": r.message or None,
+        "hint": r.hint,
+        "warnings": notices_json(r.notices),
+    }
+
+
+CONVERT: dict[type, tuple[str, Callable[[Any], Json]]] = {
+    CaptureReport: ("capture", _capture),
+    RunReport: ("run", _run),
+}

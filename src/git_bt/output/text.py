@@ -47,6 +47,7 @@ RENDERERS = {
     "HookReport": "hooking.hook",
     "AdoptReport": "adopting.adopt",
     "CaptureReport": "capturing.capture",
+    "RunReport": "capturing.run",
 }
 """Report to module and function: what another command shows is not imported."""
 

@@ -1,0 +1,277 @@
+"""Run a user's command as it is; capture the code and the result of each backtest that it makes.
+
+Nothing of the command changes: its terminal, its exit code, its files. The processes below it find
+our hooks on PYTHONPATH (`live/start`), and leave word in a folder of ours; what they left is read
+when the command has ended. Its runs go to the spool, and the one run of a command whose tape is
+known becomes a bundle too.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from git_bt import live
+from git_bt.bundle import build_bundle
+from git_bt.capturing import CodeThatRan, RunReport
+from git_bt.commands.dropped import ROWS, Code, Dropped, Run, make_drop, read_drop
+from git_bt.commands.git_state import git_state
+from git_bt.commands.recording import for_store, run_record
+from git_bt.commands.workspace import Workspace, open_workspace
+from git_bt.engines.script import NAME, VERSION, complete
+from git_bt.errors import BtError, Usage
+from git_bt.live.start.sitecustomize import ENGINES, VARIABLE
+from git_bt.model import Bundle, EngineVersion, Environment, Tape, Verdict
+from git_bt.records import snapshot_id
+from git_bt.spool import FOLDER, Spool
+from git_bt.sweep_records import Surroundings, Sweep
+
+
+def run(argv: Sequence[str], *, tape: str | None = None, cwd: Path | None = None) -> RunReport:
+    """Run a command and capture what it runs.
+
+    Args:
+        argv: the command and its arguments.
+        tape: path of the market data that it reads; with it, its one run is packed as a bundle.
+        cwd: where the command works.
+
+    Raises:
+        Usage: no such command, or no such tape: nothing was run.
+        CannotWork: no repository.
+    """
+    with open_workspace(cwd) as workspace:
+        market = None if tape is None else _tape(workspace, tape)
+        known = {} if workspace.repo is None else git_state(workspace.repo)
+        folder = make_drop(workspace.scratch / "drop")
+        code = _start(argv, folder, workspace.cwd)
+        dropped = read_drop(folder)
+        report = RunReport(
+            command=tuple(argv),
+            exit_code=code,
+            codes=tuple(_codes(dropped)),
+            notices=tuple(dropped.notices),
+        )
+        try:
+            return _store(workspace, report, dropped, known, tape, market)
+        except BtError as e:
+            return replace(report, message=f"nothing is stored: {e.message}", hint=e.hint)
+
+
+def _store(
+    workspace: Workspace,
+    report: RunReport,
+    dropped: Dropped,
+    known: Mapping[str, Any],
+    tape: str | None,
+    market: Tape | None,
+) -> RunReport:
+    if not dropped.runs:
+        message, hint = _nothing(report.command, had_python=dropped.had_python)
+        return replace(report, message=message, hint=hint)
+    bundle = None
+    only = dropped.runs[0] if len(dropped.runs) == 1 else None
+    if tape is not None and market is not None:
+        why = _unpackable(workspace, only, tape, market, len(dropped.runs))
+        if why is None and only is not None:
+            bundle = _pack(workspace, only, tape, market)
+            report = replace(report, bundle=bundle.id)
+        else:
+            report = replace(report, message=f"not packed: {why}")
+    elif only is not None and only.rows is not None:
+        report = replace(report, hint="--tape PATH packs the run as a bundle")
+    spool = Spool(workspace.need_store().repo.cache_dir / FOLDER)
+    for each in dropped.runs:
+        _record(spool, each, known, None if bundle is None else bundle.id)
+    spool.close()
+    return report
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def _start(argv: Sequence[str], folder: Path, cwd: Path) -> int:
+    """Run the command to its end and return its exit code, 128 and the signal's number."""
+    start = str(Path(live.__file__).parent / "start")
+    path = os.environ.get("PYTHONPATH")
+    env = os.environ | {
+        VARIABLE: str(folder),
+        "PYTHONPATH": f"{start}{os.pathsep}{path}" if path else start,
+    }
+    try:
+        process = subprocess.Popen(argv, cwd=cwd, env=env)
+    except FileNotFoundError as e:
+        raise Usage(f"no such command: {argv[0]}", hint=_hint(argv[0])) from e
+    except OSError as e:
+        raise Usage(f"cannot start {argv[0]}: {e.strerror}", hint=_hint(argv[0])) from e
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
+    ended = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        code = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, ended)
+    return code if code >= 0 else 128 - code
+
+
+def _hint(word: str) -> str:
+    return f"git bt run -- python {word}" if word.endswith(".py") else "git bt run -- COMMAND …"
+
+
+def _nothing(command: Sequence[str], *, had_python: bool) -> tuple[str, str]:
+    """Say why nothing was captured, and what else can be done."""
+    if not had_python:
+        return (
+            f"nothing was captured: {command[0]} started no Python that can be watched",
+            "python -E, -I and -S cannot be; a program of another language is engine command in "
+            "a strategy.yaml",
+        )
+    known = ", ".join(name for name in ENGINES if name != "flox_py")
+    return (
+        f"nothing was captured: the command ran no backtest of {known}",
+        "record runs of any other code: with git_bt.recording(NAME): …",
+    )
+
+
+# -- what came of it ------------------------------------------------------------------------------
+
+
+def _codes(dropped: Dropped) -> list[CodeThatRan]:
+    found: dict[tuple[int, str], list[Run]] = {}
+    for each in dropped.runs:
+        found.setdefault((id(each.code), each.engine), []).append(each)
+    return [
+        CodeThatRan(
+            snapshot=_snapshot(runs[0].code),
+            entry_point=runs[0].code.entry_point,
+            engine=engine,
+            context=runs[0].code.context,
+            confidence=runs[0].code.confidence,
+            runs=len(runs),
+            failed=sum(each.error is not None for each in runs),
+        )
+        for (_, engine), runs in found.items()
+    ]
+
+
+def _snapshot(code: Code) -> str | None:
+    return None if code.entry_point is None else snapshot_id(code.captured.snapshot)
+
+
+def _record(spool: Spool, each: Run, known: Mapping[str, Any], bundle: str | None) -> None:
+    code = each.code
+    name = code.entry_point or each.engine
+    spool.record(
+        Sweep(name=name.removesuffix(".py"), snapshot=_snapshot(code), engine=each.engine),
+        started_ns=each.started_ns,
+        elapsed_ns=each.elapsed_ns,
+        status="ok" if each.error is None else "failed",
+        params=each.params,
+        metrics=each.metrics,
+        error=each.error,
+        code=code.captured if code.entry_point is not None else None,
+        surroundings=Surroundings(**code.environment, argv=code.argv, **known),
+        bundle=bundle,
+    )
+
+
+# -- a bundle of it -------------------------------------------------------------------------------
+
+
+def _tape(workspace: Workspace, tape: str) -> Tape:
+    from git_bt.capture.tape import read_tape
+
+    return read_tape(workspace.files, tape, top=workspace.top, cwd=workspace.cwd)
+
+
+def _unpackable(
+    workspace: Workspace, only: Run | None, tape: str, market: Tape, count: int
+) -> str | None:
+    """Say why a run cannot be a bundle, None when it can."""
+    if only is None:
+        return f"the command made {count} backtests, and a bundle holds one; see git bt sweep ls"
+    if only.error is not None:
+        return f"the backtest failed: {only.error}"
+    if only.code.entry_point is None:
+        return "no file was captured as its entry point"
+    if only.code.context != "file":
+        return f"code of a {only.code.context} cannot be run again by itself"
+    if only.rows is None:
+        return f"the rows of {only.engine} could not be read"
+    if _root(workspace, only.code, tape) is None:
+        return "tape and strategy do not lie in one project, so that they cannot move together"
+    if _tape(workspace, tape).members != market.members:
+        return "the tape was changed while the command ran"
+    return None
+
+
+def _root(workspace: Workspace, code: Code, tape: str) -> Path | None:
+    """Return the folder that holds strategy and tape: the project's, else the repository's."""
+    place = Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
+    tops = [top for top in (code.root, workspace.top) if top is not None]
+    for top in tops:
+        if all(p.is_relative_to(top) for p in (place, code.cwd, code.root or top)):
+            return top
+    return None
+
+
+def _pack(workspace: Workspace, only: Run, tape: str, market: Tape) -> Bundle:
+    """Store a run as the bundle of an engine that runs the program again."""
+    code = only.code
+    top = _root(workspace, code, tape)
+    assert top is not None
+    assert code.root is not None
+    assert only.rows is not None
+    prefix = code.root.relative_to(top)
+    snapshot = replace(
+        code.captured.snapshot,
+        entry_point=(prefix / code.captured.snapshot.entry_point).as_posix(),
+        files={(prefix / p).as_posix(): m for p, m in code.captured.snapshot.files.items()},
+    )
+    content = {(prefix / p).as_posix(): source for p, source in code.captured.content.items()}
+    place = Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
+    config = complete(
+        {
+            "argv": list(code.argv[1:]),
+            "cwd": code.cwd.relative_to(top).as_posix(),
+            "tape": place.relative_to(top).as_posix(),
+        }
+    )
+    engine = EngineVersion(name=NAME, version=VERSION)
+    bundle = build_bundle(
+        snapshot=snapshot,
+        content=content,
+        tape=market,
+        engine=engine,
+        config=config,
+        output={name: (only.rows / name).read_bytes() for name in _there(only.rows)},
+    )
+    repo, store = workspace.need_store().repo, workspace.need_store()
+    record = run_record(
+        bundle,
+        Environment(**code.environment, engine=engine),
+        author=workspace.author(),
+        strategy=_strategy(workspace, code),
+        kind="pack",
+        verdict=Verdict.REPRODUCED,
+        elapsed_s=only.elapsed_ns / 1e9,
+        runs=1,
+        compare={},
+    )
+    captured = replace(code.captured, snapshot=snapshot, content=content)
+    store.save(bundles=(for_store(repo, bundle),), captured=(captured,), runs=(record,))
+    return bundle
+
+
+def _there(rows: Path) -> list[str]:
+    return [name for name in ROWS if (rows / name).is_file()]
+
+
+def _strategy(workspace: Workspace, code: Code) -> str:
+    """Return the name of a strategy: its entry point from the repository's top."""
+    entry = code.entry_point or ""
+    place = (code.root or workspace.top) / entry
+    inside = place.is_relative_to(workspace.top)
+    return place.relative_to(workspace.top).as_posix() if inside else entry

@@ -1,0 +1,489 @@
+"""`git bt run` and `git_bt.autocapture()`: real engines, untouched strategies."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import GitRepo
+from git_bt.commands.flush import flush
+from git_bt.commands.run import run
+from git_bt.errors import CannotWork, Usage
+from git_bt.objects import Objects
+from git_bt.repo import Repo
+from git_bt.spool_reading import Spooled, read_spool
+from git_bt.store import Store
+from projects import PYTHON, Ran, bt, checked
+
+BARS = "date,open,high,low,close,volume\n" + "".join(
+    f"2024-{1 + n // 28:02d}-{1 + n % 28:02d},{100 + n % 7},{103 + n % 7},{98 + n % 7},"
+    f"{100 + (n * 3) % 11 / 2},{1000 + n}\n"
+    for n in range(56)
+)
+HELPER = "EVERY = 4\n"
+LRVX = """
+import csv
+import numpy as np, lrvx
+from helper import EVERY
+rows = list(csv.reader(open("data/bars.csv")))[1:]
+names = lrvx.SymbolRegistry()
+symbol = names.add_symbol("x", "ACME", tick_size=0.01)
+class Every(lrvx.Strategy):
+    count = 0
+    def on_bar(self, ctx, bar):
+        self.count += 1
+        if self.count % EVERY == 1: self.market_buy(1)
+        elif self.count % EVERY == 3: self.market_sell(1)
+ts = np.arange(len(rows), dtype=np.int64) * 86_400 * 10**9
+columns = [np.array([float(row[i]) for row in rows]) for i in range(1, 6)]
+def backtest(fee=0.001):
+    runner = lrvx.BacktestRunner(names, fee_rate=fee, initial_capital=10_000)
+    runner.set_strategy(Every([symbol]))
+    return runner.run_bars(ts, ts + 86_400 * 10**9, *columns, "ACME")
+if __name__ == "__main__":
+    print(backtest()["total_trades"])
+"""
+STRATEGIES = {
+    "lrvx": LRVX,
+    "backtesting": """
+import pandas as pd
+from backtesting import Backtest, Strategy
+from helper import EVERY
+frame = pd.read_csv("data/bars.csv", index_col=0, parse_dates=True)
+frame.columns = [name.title() for name in frame.columns]
+class Every(Strategy):
+    every = EVERY
+    def init(self): pass
+    def next(self):
+        if len(self.data) % self.every == 1: self.buy(size=1)
+        elif len(self.data) % self.every == 3: self.position.close()
+if __name__ == "__main__":
+    import sys
+    backtest = Backtest(frame, Every, cash=10_000, commission=0.001)
+    if "optimize" in sys.argv: print(backtest.optimize(every=[4, 5, 6])["# Trades"])
+    else: print(backtest.run(every=5)["# Trades"])
+""",
+    "backtrader": """
+import backtrader as bt
+from helper import EVERY
+class Every(bt.Strategy):
+    params = dict(every=EVERY)
+    def next(self):
+        if len(self) % self.p.every == 1: self.buy(size=1)
+        elif len(self) % self.p.every == 3: self.close()
+if __name__ == "__main__":
+    cerebro = bt.Cerebro()
+    cerebro.adddata(bt.feeds.GenericCSVData(
+        dataname="data/bars.csv", dtformat="%Y-%m-%d", openinterest=-1))
+    cerebro.addstrategy(Every, every=5)
+    cerebro.run()
+    print(round(cerebro.broker.getvalue(), 6))
+""",
+}
+METRIC = {"lrvx": "total_trades", "backtesting": "# Trades", "backtrader": "value"}
+AUTO = "import git_bt\ngit_bt.autocapture()\n"
+
+
+@pytest.fixture
+def project(repo: GitRepo) -> GitRepo:
+    """Give a repository with one strategy for each engine, a helper and bars."""
+    repo.write("data/bars.csv", BARS)
+    repo.write("helper.py", HELPER)
+    for name, text in STRATEGIES.items():
+        repo.write(f"{name}_strategy.py", text)
+    repo.commit("strategies")
+    return repo
+
+
+def spooled(repo: GitRepo) -> Spooled:
+    """Read what lies in the spool of a repository, also what is not yet in the store."""
+    found = Spooled()
+    for path in sorted((repo.path / ".git/bt/spool").glob("*.spool")):
+        assert read_spool(path.read_bytes(), path.name, found)
+    return found
+
+
+def stored(repo: GitRepo) -> list[tuple[Any, dict[str, bytes]]]:
+    """Move the spool into the store, and return each sweep's runs with its code."""
+    there = Repo.find(repo.path)
+    with Objects(there) as objects:
+        store = Store(there, objects)
+        flush(store)
+        found = []
+        for digest in store.sweep_ids():
+            swept = store.sweep(digest)
+            code = swept.sweep.snapshot and store.snapshot(swept.sweep.snapshot)
+            files = {n: s.read() for n, s in code.content.items()} if code else {}
+            found.append((swept, files))
+        return found
+
+
+def ran(repo: GitRepo, *words: str, before: tuple[str, ...] = (), **env: str) -> Ran:
+    """Run a command below `git bt run`; `python` is ours."""
+    argv = [PYTHON if word == "python" else word for word in words]
+    return bt("run", *before, "--", *argv, cwd=repo, env=env)
+
+
+# -- real engines ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", STRATEGIES)
+def test_an_untouched_strategy_becomes_a_bundle(engine: str, project: GitRepo) -> None:
+    """Its output is its own, its one run is recorded with its code, and the bundle reproduces."""
+    alone = subprocess.run(
+        [PYTHON, f"{engine}_strategy.py"], cwd=project.path, capture_output=True, text=True
+    )
+    done = ran(
+        project, "python", f"{engine}_strategy.py",
+        before=("--tape", "data/bars.csv", "--output", "run.json"),
+    )  # fmt: skip
+    answer = checked(json.loads((project.path / "run.json").read_text()))
+    ((swept, files),) = stored(project)
+    (row,) = swept.runs
+
+    assert (done.code, done.out) == (0, alone.stdout)
+    assert answer["codes"][0]["entry_point"] == f"{engine}_strategy.py"
+    assert answer["codes"][0]["confidence"] == 1.0
+    assert answer["warnings"] == []
+    assert files.keys() == {f"{engine}_strategy.py", "helper.py"}
+    assert row.status == "ok"
+    assert row.bundle == answer["bundle"]
+    assert METRIC[engine] in row.metrics
+    judged = bt("validate", answer["bundle"], "--python", PYTHON, "--json", cwd=project).json
+    assert judged["bundles"][0]["verdict"] == "reproduced", judged
+    shown = bt("show", answer["bundle"], "--json", cwd=project).json
+    assert shown["metrics"]["fill_count"] > 5
+
+
+@pytest.mark.parametrize("engine", STRATEGIES)
+def test_autocapture_records_the_same(engine: str, project: GitRepo) -> None:
+    """One line in the program, before the engine is imported."""
+    name = f"{engine}_strategy.py"
+    project.write(name, AUTO + STRATEGIES[engine])
+    done = subprocess.run([PYTHON, name], cwd=project.path, capture_output=True, text=True)
+    ((swept, files),) = stored(project)
+    (row,) = swept.runs
+
+    assert done.stderr == ""
+    assert swept.sweep.engine == engine
+    assert swept.sweep.name == f"{engine}_strategy"
+    assert files.keys() == {name}
+    assert METRIC[engine] in row.metrics
+
+
+def test_each_backtest_of_an_optimization_is_a_run(project: GitRepo) -> None:
+    """Also those of worker processes: a sweep, with one row for each set of parameters."""
+    done = ran(project, "python", "backtesting_strategy.py", "optimize")
+    found = spooled(project)
+    (sweep,) = found.sweeps.values()
+
+    assert done.code == 0
+    assert {run.params["every"] for run in found.runs.values()} == {4, 5, 6}
+    assert {run.params["cash"] for run in found.runs.values()} == {10_000}
+    assert sweep.engine == "backtesting"
+
+
+def test_the_surroundings_are_recorded(project: GitRepo) -> None:
+    """Python, platform, argv, loaded distributions, commit, and what differs from it."""
+    commit = project.git("rev-parse", "HEAD")
+    project.write("helper.py", "EVERY = 5\n")
+    ran(project, "python", "lrvx_strategy.py", "--fast", "3")
+    (around,) = spooled(project).environments.values()
+
+    assert around.argv == ("lrvx_strategy.py", "--fast", "3")
+    assert around.packages.keys() == {"lrvx", "numpy"}
+    assert (around.commit, around.is_dirty) == (commit, True)
+    assert around.diff is not None
+    assert "-EVERY = 4\n+EVERY = 5\n" in around.diff
+
+
+def test_autocapture_knows_the_surroundings_too(project: GitRepo) -> None:
+    """Git is asked once, beside the first run."""
+    project.write("lrvx_strategy.py", AUTO + LRVX + "    backtest(0.002)\n")
+    subprocess.run([PYTHON, "lrvx_strategy.py"], cwd=project.path, check=True)
+    ((swept, _),) = stored(project)
+    (around,) = swept.environments.values()
+
+    assert len(swept.runs) == 2
+    assert around.commit == project.git("rev-parse", "HEAD")
+    assert around.is_dirty is True
+
+
+# -- the command is the user's --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("import sys; sys.exit(7)", 7), ("raise SystemExit", 0), ("import os; os.kill(os.getpid(), 9)", 137)],
+)
+def test_it_ends_with_the_code_of_the_command(text: str, code: int, project: GitRepo) -> None:
+    """Whatever that is; of a signal, as shells say it."""
+    assert ran(project, "python", "-c", text).code == code
+
+
+def test_input_and_output_are_the_commands(project: GitRepo) -> None:
+    """Stdin goes to it, stdout is its own, and what we say is on stderr."""
+    done = subprocess.run(
+        [PYTHON, "-m", "git_bt", "run", "--", PYTHON, "-c", "print(input()[::-1])"],
+        cwd=project.path, input="abc\n", capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.stdout == "cba\n"
+    assert "nothing was captured: the command ran no backtest" in done.stderr
+
+
+def test_a_command_without_python_gets_a_line(project: GitRepo) -> None:
+    """It runs, and the line says what cannot be watched."""
+    done = ran(project, "sh", "-c", "echo hello; exit 3")
+
+    assert (done.code, done.out) == (3, "hello\n")
+    assert "sh started no Python that can be watched" in done.err
+
+
+@pytest.mark.parametrize(
+    ("word", "message", "hint"),
+    [
+        ("no-such-program", "no such command: no-such-program", "git bt run -- COMMAND"),
+        ("./lrvx_strategy.py", "cannot start ./lrvx_strategy.py", "git bt run -- python ./lrvx"),
+    ],
+)
+def test_what_cannot_be_started_is_one_line(
+    word: str, message: str, hint: str, project: GitRepo
+) -> None:
+    """A script without its interpreter is the common case, so the hint spells it out."""
+    with pytest.raises(Usage, match=message) as raised:
+        run([word], cwd=project.path)
+
+    assert raised.value.hint is not None
+    assert raised.value.hint.startswith(hint)
+
+
+def test_nothing_runs_without_a_repository_or_a_tape(project: GitRepo, tmp_path: Path) -> None:
+    """What cannot be recorded is said before the command starts."""
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    with pytest.raises(CannotWork, match="repository"):
+        run(["touch", "ran"], cwd=plain)
+    done = ran(project, "touch", "ran", before=("--tape", "gone.csv"))
+
+    assert done.code == 3
+    assert list(plain.iterdir()) == []
+    assert not (project.path / "ran").exists()
+
+
+def test_no_command_is_a_usage_error(project: GitRepo) -> None:
+    """The example says how."""
+    done = bt("run", cwd=project)
+
+    assert done.code == 2
+    assert "git bt run -- python my_strategy.py" in done.err
+
+
+def test_a_strategy_that_raises_is_recorded_as_failed(project: GitRepo) -> None:
+    """Its exit code and its traceback are its own."""
+    text = LRVX.replace("self.count += 1", "raise ValueError('no more')")
+    project.write("lrvx_strategy.py", text + "    raise SystemExit(4)\n")
+    project.write("b.py", STRATEGIES["backtrader"].replace("if len(self)", "1 / 0\n        if len"))
+    done = subprocess.run(
+        [PYTHON, "-m", "git_bt", "run", "--", PYTHON, "b.py"],
+        cwd=project.path, capture_output=True, text=True,
+    )  # fmt: skip
+    (row,) = spooled(project).runs.values()
+
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert (row.status, row.error) == ("failed", "ZeroDivisionError: division by zero")
+
+
+def test_several_backtests_are_no_bundle(project: GitRepo) -> None:
+    """They are runs of a sweep, and it says so."""
+    project.write("lrvx_strategy.py", LRVX + "    backtest(0.002)\n")
+    done = ran(project, "python", "lrvx_strategy.py", before=("--tape", "data/bars.csv"))
+
+    assert "recorded 2 runs on lrvx" in done.err
+    assert "not packed: the command made 2 backtests" in done.err
+    assert [row.bundle for row in spooled(project).runs.values()] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "entry"),
+    [
+        (["python", "-m", "lrvx_strategy"], "lrvx_strategy.py"),
+        (["sh", "-c", f"exec {PYTHON} lrvx_strategy.py"], "lrvx_strategy.py"),
+        (["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"], "test_it.py"),
+        (["python", "workers.py"], "workers.py"),
+    ],
+    ids=["-m", "through a shell", "pytest", "spawned worker"],
+)
+def test_it_gets_into_every_process(words: list[str], entry: str, project: GitRepo) -> None:
+    """A module, what a shell starts, pytest, and the workers of a program."""
+    project.write("test_it.py", "from lrvx_strategy import backtest\ndef test_it(): backtest()\n")
+    project.write(
+        "workers.py",
+        "import multiprocessing as mp\nfrom lrvx_strategy import backtest\n"
+        "if __name__ == '__main__':\n    p = mp.get_context('spawn').Process(target=backtest)\n"
+        "    p.start(); p.join()\n",
+    )
+    done = ran(project, *words, PYTHONPATH=str(project.path))
+    ((swept, files),) = stored(project)
+
+    assert done.code == 0
+    assert len(swept.runs) == 1
+    assert files.keys() == {*{entry, "lrvx_strategy.py"}, "helper.py"}
+
+
+def test_a_notebook_is_watched_too(project: GitRepo) -> None:
+    """Its kernel is a process like any other; the executed cells are captured."""
+    from capture.programs import EXECUTE, notebook
+
+    notebook(project.path / "a.ipynb", "from lrvx_strategy import backtest", "backtest()")
+    words = ["python", "-c", EXECUTE, "a.ipynb", str(project.path)]
+    done = ran(project, *words, before=("--tape", "data/bars.csv"))
+    ((swept, files),) = stored(project)
+
+    assert done.code == 0
+    assert files.keys() == {"a.ipynb", "a_executed.py", "helper.py", "lrvx_strategy.py"}
+    assert "not packed: code of a notebook cannot be run again by itself" in done.err
+    assert len(swept.runs) == 1
+
+
+def test_a_sitecustomize_of_the_users_runs_as_before(project: GitRepo, tmp_path: Path) -> None:
+    """Ours hands on to it, is not on sys.path, and imports nothing of ours without an engine."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("WHO = 'the user'\n")
+    text = (
+        "import sys, sitecustomize as s; print(s.WHO, s.__file__); "
+        "print([p for p in sys.path if 'live' in p], 'git_bt' in sys.modules)"
+    )
+    done = ran(project, "python", "-c", text, PYTHONPATH=str(folder))
+    without = ran(project, "python", "-c", "import sitecustomize; print(sitecustomize.HERE)")
+
+    assert done.out == f"the user {folder / 'sitecustomize.py'}\n[] False\n"
+    assert without.code == 0
+
+
+def test_the_code_that_began_to_run_is_captured(project: GitRepo) -> None:
+    """A file that is edited while the backtest goes on is taken as it was, and it is said."""
+    text = LRVX.replace("self.count += 1", "self.count += 1; open('helper.py', 'w').write('')")
+    project.write("lrvx_strategy.py", text)
+    done = ran(project, "python", "lrvx_strategy.py")
+    ((_, files),) = stored(project)
+
+    assert files["helper.py"].decode() == HELPER
+    assert "helper.py was changed while the command ran" in " ".join(done.err.split())
+
+
+def test_a_strategy_that_deletes_itself_still_runs(project: GitRepo) -> None:
+    """A capture problem never fails the run; it is a warning."""
+    text = "import os; os.remove(__file__)\n" + LRVX
+    project.write("lrvx_strategy.py", AUTO + text)
+    done = subprocess.run(
+        [PYTHON, "lrvx_strategy.py"], cwd=project.path, capture_output=True, text=True
+    )
+    project.write("lrvx_strategy.py", text)
+    below = ran(project, "python", "lrvx_strategy.py")
+
+    assert (done.returncode, done.stdout) == (below.code, below.out) == (0, "14\n")
+    assert "source_changed_since_load" in done.stderr
+    assert "Traceback" not in done.stderr + below.err
+
+
+def test_a_tape_elsewhere_is_not_packed(project: GitRepo, tmp_path: Path) -> None:
+    """A bundle must move as one: tape and strategy lie in one project."""
+    shutil.copy(project.path / "data/bars.csv", tmp_path / "bars.csv")
+    tape = str(tmp_path / "bars.csv")
+    done = ran(project, "python", "lrvx_strategy.py", before=("--tape", tape))
+
+    assert "not packed: tape and strategy do not lie in one project" in " ".join(done.err.split())
+
+
+def test_termination_goes_to_the_command(project: GitRepo) -> None:
+    """SIGTERM ends it, and run ends as it ended."""
+    text = "import time; print('up', flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [PYTHON, "-m", "git_bt", "run", "--", PYTHON, "-c", text],
+        cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 128 + signal.SIGTERM
+
+
+# -- other interpreters ---------------------------------------------------------------------------
+
+
+def packages(folder: Path, *names: str) -> Path:
+    """Make a folder that has some of our packages, and nothing else."""
+    import importlib.util
+
+    folder.mkdir()
+    for name in names:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        place = Path(spec.origin).parent
+        for each in (place, place.with_name(f"{name}.libs")):
+            if each.exists():
+                (folder / each.name).symlink_to(each)
+    return folder
+
+
+def test_an_interpreter_without_git_bt_is_watched(project: GitRepo, tmp_path: Path) -> None:
+    """The hooks come from the git-bt that was called, and need the standard library only."""
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    site = packages(tmp_path / "packages", "backtrader")
+    words = [str(python), "backtrader_strategy.py"]
+    done = ran(project, *words, before=("--tape", "data/bars.csv"), PYTHONPATH=str(site))
+
+    assert "packed as bundle" in done.err, done.err
+
+
+def oldest_python() -> str | None:
+    root = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    found = [*map(str, root.glob("3.9.*/bin/python")), shutil.which("python3.9") or ""]
+    for python in filter(None, found):
+        if subprocess.run([python, "-c", ""], capture_output=True).returncode == 0:
+            return python
+    return None
+
+
+def test_the_oldest_python_is_watched(project: GitRepo, tmp_path: Path) -> None:
+    """What rides along works from Python 3.9 on."""
+    python = oldest_python()
+    if python is None:
+        pytest.skip("no Python 3.9 here")
+    site = packages(tmp_path / "packages", "backtrader")
+    done = ran(project, python, "backtrader_strategy.py", PYTHONPATH=str(site))
+
+    assert "recorded 1 run on backtrader: backtrader_strategy.py" in done.err, done.err
+
+
+def test_autocapture_refuses_an_unknown_level() -> None:
+    """At once, naming the levels; nothing is installed."""
+    import git_bt
+
+    before = list(sys.meta_path)
+    with pytest.raises(ValueError, match="DEBUG, INFO, WARNING, ERROR"):
+        git_bt.autocapture(code_capture_log_level="LOUD")
+
+    assert sys.meta_path == before
+
+
+def test_a_run_costs_little_after_the_first(project: GitRepo) -> None:
+    """A hundred runs leave a hundred lines and the code once."""
+    project.write("lrvx_strategy.py", AUTO + LRVX + "    for n in range(99): backtest()\n")
+    subprocess.run([PYTHON, "lrvx_strategy.py"], cwd=project.path, check=True)
+    ((swept, _),) = stored(project)
+
+    assert len(swept.runs) == 100
