@@ -220,7 +220,11 @@ def test_autocapture_knows_the_surroundings_too(project: GitRepo) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("import sys; sys.exit(7)", 7), ("raise SystemExit", 0), ("import os; os.kill(os.getpid(), 9)", 137)],
+    [
+        ("import sys; sys.exit(7)", 7),
+        ("raise SystemExit", 0),
+        ("import os; os.kill(os.getpid(), 9)", 137),
+    ],
 )
 def test_it_ends_with_the_code_of_the_command(text: str, code: int, project: GitRepo) -> None:
     """Whatever that is; of a signal, as shells say it."""

@@ -252,7 +252,7 @@ def _pack(workspace: Workspace, only: Run, tape: str, market: Tape) -> Bundle:
     record = run_record(
         bundle,
         Environment(**code.environment, engine=engine),
-        author=workspace.author(),
+        author=workspace.author,
         strategy=_strategy(workspace, code),
         kind="pack",
         verdict=Verdict.REPRODUCED,
