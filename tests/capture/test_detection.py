@@ -152,6 +152,16 @@ def test_in_pytest_the_test_is_the_strategy(project: Path) -> None:
     assert found[0]["kinds"] == []
 
 
+def test_a_pool_started_by_code_is_no_prompt(project: Path) -> None:
+    """Its workers are started with -c, and something installed calls what runs: pytest-xdist."""
+    plant(project, {"test_it.py": "import engine\ndef test_it():\n    engine.run_algorithm()\n"})
+    words = ["python", "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", "test_it.py"]
+    (found,) = run(words, project)
+
+    assert found["file"] == str(project / "test_it.py")
+    assert (found["context"], found["confidence"], found["kinds"]) == ("file", 0.9, [])
+
+
 def test_a_console_script_is_no_strategy(project: Path) -> None:
     """Of a program in the environment's bin/, the outermost file of the project counts."""
     plant(

@@ -95,7 +95,11 @@ def _program(frame: FrameType, main_globals: dict[str, Any]) -> str | None:
         back = back.f_back
     if name.startswith(("<frozen ", "<ipython-input-")) or _is_cell(name):
         return None
-    return file_of(name) or _TEXT
+    path = file_of(name)
+    if path is None and back is not None:
+        by = file_of(back.f_code.co_filename)
+        return None if by is not None and is_installed(by) else _TEXT  # a launcher's own way
+    return path or _TEXT
 
 
 def _same(name: str, main: str) -> bool:
@@ -215,14 +219,14 @@ def _of_frames(
     text: bool,
 ) -> Detection:
     """Take the outermost running frame of a file that is the user's."""
-    typed = _is_typed()
-    context = "interactive" if typed else "unknown" if main is None else "file"
-    files = _users(start, framework)
+    files, launched = _users(start, framework)
+    typed = _is_prompt() or (_is_typed() and not launched)
+    context = "interactive" if typed else "file" if main is not None or launched else "unknown"
     path = next((p for p in reversed(files) if _name(p) != "conftest.py"), None)
     path = path or (files[-1] if files else None)
     if path is not None:
         confidence, notes = prove(path)
-        if context == "file" and not text:
+        if context == "file" and (launched or not text):
             return Detection(path, "frames", min(0.9, confidence), context, notes)
         note = uncertain(f"no script was started; {_name(path)} is the outermost file", path)
         confidence = min(0.6, confidence)
@@ -237,29 +241,35 @@ def _of_frames(
     return Detection(None, "none", 0.0, context, (note,))
 
 
-def _users(start: FrameType | None, framework: Collection[str]) -> list[str]:
-    """Return the files of running frames that are neither installed nor the engine's."""
-    found = []
+def _users(start: FrameType | None, framework: Collection[str]) -> tuple[list[str], bool]:
+    """Return the files of running frames that are neither installed nor the engine's.
+
+    And whether something installed runs the outermost of them, as a pool does in its workers.
+    """
+    found: list[str] = []
+    launched = False
     frame = start
     while frame is not None:
         name = frame.f_globals.get("__name__")
-        if not isinstance(name, str) or name.partition(".")[0] not in framework:
-            path = file_of(frame.f_code.co_filename)
-            if path is not None and not is_installed(path):
-                found.append(path)
+        path = file_of(frame.f_code.co_filename)
+        if path is not None and is_installed(path):
+            launched = bool(found)
+        elif not isinstance(name, str) or name.partition(".")[0] not in framework:
+            launched = launched and path is None
+            found += [] if path is None else [path]
         frame = frame.f_back
-    return found
+    return found, launched
+
+
+def _is_prompt() -> bool:
+    """Tell whether a person types: at Python's own prompt, or at IPython's."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive) or _shell() is not None
 
 
 def _is_typed() -> bool:
-    """Tell whether the program comes from a prompt, from -c, or from standard input."""
+    """Tell whether the program came by -c, or by standard input."""
     argv = getattr(sys, "argv", None) or [""]
-    return (
-        hasattr(sys, "ps1")
-        or bool(sys.flags.interactive)
-        or argv[0] in ("", "-", "-c")
-        or _shell() is not None
-    )
+    return argv[0] in ("", "-", "-c")
 
 
 def _is_of(framework: Collection[str], main_globals: dict[str, Any]) -> bool:
