@@ -376,6 +376,8 @@ TUTORIALS = [
     DOCS / "howto" / "command-engine.md",
     DOCS / "howto" / "gate-on-github.md",
     DOCS / "howto" / "gate-on-gitlab.md",
+    DOCS / "howto" / "pre-commit-hook.md",
+    DOCS / "howto" / "accept-a-changed-result.md",
     *(p for p in (DOCS / "tutorial").glob("*.md") if p.name != "index.md"),
 ]
 HEAVY = [DOCS / "howto" / f"{name}.md" for name in ("vectorbt", "zipline", "nautilus", "pybroker")]

@@ -15,5 +15,6 @@ def hooked(project: GitRepo, monkeypatch: pytest.MonkeyPatch) -> GitRepo:
     """Give a repository with two known strategies whose commits run the native hooks."""
     on_path(monkeypatch)
     project.git("config", "bt.python", PYTHON)
+    project.git("config", "bt.timeBudget", "0")  # the machine may be slow
     init(hooks=True, cwd=project.path)
     return project

@@ -286,6 +286,7 @@ def test_the_first_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     on_path(monkeypatch)
     repo = make_repo(tmp_path / "fresh")
     repo.git("config", "bt.python", PYTHON)
+    repo.git("config", "bt.timeBudget", "0")
     init(hooks=True, cwd=repo.path)
     (repo.path / "tapes").mkdir()
     write_tape(repo.path / "tapes/three", [100.0, 100.5, 101.0])
