@@ -493,3 +493,15 @@ def test_a_strategy_without_a_baseline_has_nothing_to_accept(project: GitRepo) -
 
     with pytest.raises(Incomplete, match="no output to accept"):
         accepted(project, "n")
+
+
+def test_a_change_of_what_was_never_tied_is_accepted(project: GitRepo) -> None:
+    """The commit before has no result of its own; the runs of its inputs say what stood."""
+    (first,) = [run.bundle for run in all_runs(project) if run.strategy == ONCE]
+    project.commit("larger", **{f"{ONCE}/strategy.py": BUY_ONCE.replace("1.0", "2.0")})
+    second = bundle_id(project, ONCE)
+    record(step=silent, cwd=project.path)
+    (taken,) = accept([ONCE], reason="meant", step=silent, cwd=project.path).strategies
+
+    assert (taken.bundle, taken.replaces) == (second, first)
+    assert taken.commit == project.git("rev-parse", "HEAD")

@@ -174,11 +174,35 @@ def _stood_before(workspace: Workspace, strategy: str, base: Baseline) -> Baseli
         parent = None if found.commit is None else repo.resolve(f"{found.commit}^1")
         found = None if parent is None else ledger.baseline(strategy, parent)
     if found is None or found.line is None:
+        found = _in_parent(workspace, strategy, base)
+    if found is None:
         return None
     keys = [_output_key(workspace, each.bundle) for each in (base, found)]
     runs = [run for claim in ledger.claims(base.inputs) for _, run in claim.runs]
     is_settled = any(r.kind == "accept" and r.replaces == found.bundle for r in runs)
     return None if keys[0] == keys[1] or is_settled else found
+
+
+def _in_parent(workspace: Workspace, strategy: str, base: Baseline) -> Baseline | None:
+    """Return what is known of the inputs that the first parent of a result's commit has.
+
+    For commits that were made before anything was tied: their trees say which runs are theirs.
+    """
+    store = workspace.need_store()
+    parent = None if base.commit is None else store.repo.resolve(f"{base.commit}^1")
+    if parent is None:
+        return None
+    memory = Memory(store.repo.cache_dir / MEMORY)
+    try:
+        inputs = CommitTree(workspace, store.repo, store.objects, parent, memory).inputs(strategy)
+    except BtError:
+        return None
+    claims = () if inputs is None else workspace.ledger.claims(inputs.id)
+    if inputs is None or len(claims) != 1 or inputs.id == base.inputs:
+        return None
+    return Baseline(
+        strategy=strategy, bundle=claims[0].bundle, inputs=inputs.id, run=claims[0].runs[0]
+    )
 
 
 def _output_key(workspace: Workspace, bundle: str) -> str | None:
