@@ -358,7 +358,11 @@ class PackageChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """The answer of validate about one bundle. `name` is the argument as typed."""
+    """The answer of validate about one bundle. `name` is the argument as typed.
+
+    `before` and `after` are the metrics of the expected output and of the run, where they were
+    asked for.
+    """
 
     name: str
     bundle: str | None
@@ -374,6 +378,8 @@ class Validation:
     hint: str | None = None
     tail: str = ""
     notices: tuple[Notice, ...] = ()
+    before: "Metrics | None" = None
+    after: "Metrics | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,9 +59,13 @@ class PackReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateReport:
-    """The answer of validate, one entry a bundle in the order of the arguments."""
+    """The answer of validate, one entry a bundle in the order of the arguments.
+
+    `grouped`: it is to be shown by what became of the outputs.
+    """
 
     bundles: tuple[Validation, ...]
+    grouped: bool = False
 
     @property
     def exit_code(self) -> ExitCode:

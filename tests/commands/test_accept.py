@@ -371,6 +371,33 @@ def test_an_engine_bump_is_accepted(tuned: GitRepo, engines: dict[str, Path]) ->
     assert {x.kind for x in lines_at_head(tuned)} == {"measured", "accepted"}
 
 
+def test_an_upgrade_over_many_strategies_is_accepted_at_once(
+    tuned: GitRepo, engines: dict[str, Path]
+) -> None:
+    """Grouped by what became of them, then all that changed are taken with one word."""
+    old, new = str(engines["1.0"]), str(engines["2.0"])
+    add_strategy(tuned, "t", TUNED.replace("self.n == 1", "self.n == 2"))
+    add_strategy(tuned, "same", BUY_ONCE)
+    tuned.commit("two more")
+    for name in ("t", "same"):
+        bundle_id(tuned, name, runs=1, python=old)
+    record(step=silent, cwd=tuned.path)
+    ran = bt("validate", "--group", "--python", new, "--json", cwd=tuned)
+    groups = {group["group"]: group for group in ran.json["groups"]}
+    assert ran.code == 1
+    assert {name: group["names"] for name, group in groups.items()} == {
+        "identical": ["same"], "changed": ["s", "t"],
+    }  # fmt: skip
+    assert groups["identical"]["changes"] == {}
+    assert groups["changed"]["changes"]["total_filled_quantity"] == {"least": 1.0, "greatest": 1.0}
+
+    found = accepted(tuned, reason="the engine was mended")
+    assert [(a.strategy, a.reason) for a in found] == [
+        ("s", "the engine was mended"), ("t", "the engine was mended"),
+    ]  # fmt: skip
+    assert {v.verdict for v in validated(tuned, python=new)} == {Verdict.REPRODUCED}
+
+
 def test_a_bump_that_changes_nothing_is_no_conflict(
     tuned: GitRepo, engines: dict[str, Path]
 ) -> None:

@@ -235,6 +235,21 @@ REPORTS: dict[str, Any] = {
             ),
         )
     ),
+    "validate_grouped": ValidateReport(
+        bundles=(
+            REPRODUCED,
+            dataclasses.replace(
+                REPRODUCED, name="strategies/near", verdict=Verdict.WITHIN_TOLERANCE,
+                before=FLOX_METRICS, after=FLOX_METRICS,
+            ),
+            dataclasses.replace(
+                DIVERGED, name="strategies/breakout", before=FLOX_METRICS, after=OTHER_METRICS
+            ),
+            dataclasses.replace(DIVERGED, before=OTHER_METRICS, after=FLOX_METRICS),
+            _validation(Verdict.FAILED, message="ZeroDivisionError", tail=TAIL),
+        ),
+        grouped=True,
+    ),
     "validate_nothing": ValidateReport(bundles=()),
     "replay": ReplayReport(
         name="x.tar", bundle=A, strategy="ema", engine=FLOX, recorded_engine=FLOX_OLD,

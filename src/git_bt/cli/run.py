@@ -95,6 +95,7 @@ git bt validate
 git bt validate strategies/ema
 git bt validate 3f9ac21b77e0
 git bt validate bundles/*.tar --jobs 2 --timeout 60
+git bt validate --group --python /opt/new-engine/bin/python
 """
     ),
 )
@@ -107,6 +108,9 @@ git bt validate bundles/*.tar --jobs 2 --timeout 60
     "--reuse", is_flag=True, help="Take what is known of these inputs here; run the rest."
 )
 @click.option("--all-differences", is_flag=True, help="Show every difference, not the first.")
+@click.option(
+    "--group", is_flag=True, help="Group them: identical, within tolerance, changed, the rest."
+)
 @run_options
 @answer_options
 def validate_command(
@@ -116,6 +120,7 @@ def validate_command(
     record: bool,
     reuse: bool,
     all_differences: bool,
+    group: bool,
     python: str | None,
     timeout: float,
     as_json: bool,
@@ -138,6 +143,7 @@ def validate_command(
             record=record,
             reuse=reuse,
             all_differences=all_differences,
+            group=group,
             python=python,
             timeout_s=timeout,
             step=step,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from git_bt.bundle import build_bundle
-from git_bt.commands.crew import Crew
 from git_bt.commands.extension import judge_extension
 from git_bt.commands.inputs import Memory
+from git_bt.commands.judging import Judge
 from git_bt.commands.plan import (
     Engine,
     Grant,
@@ -86,14 +86,15 @@ def gate(
         pairs = proposal.pairs()
         if policy.every_commit:
             pairs += proposal.on_the_way()
+        grant = Grant(python=python, timeout_s=timeout_s)
         cases = _Cases(
             workspace=workspace,
             span=span,
             policy=policy,
-            grant=Grant(python=python, timeout_s=timeout_s),
+            grant=grant,
             everything=everything,
-            crew=Crew(jobs or os.cpu_count() or 1),
-            step=step,
+            jobs=jobs or os.cpu_count() or 1,
+            runner=Judge(workspace=workspace, grant=grant, step=step),
             records=_records(workspace, span, pairs),
         )
         found = cases.all(pairs)
@@ -179,8 +180,8 @@ class _Cases:
     policy: Policy
     grant: Grant
     everything: bool
-    crew: Crew
-    step: Step
+    jobs: int
+    runner: Judge
     records: Records
     _ran: dict[tuple[tuple[str, Path], int], Outcome | BtError] = field(default_factory=dict)
 
@@ -299,15 +300,15 @@ class _Cases:
         """Run each job once, several at once; what keeps one from running hides no other."""
         wanted = {(plan.key, variation): plan for plan in plans}
         left = {key: plan for key, plan in wanted.items() if key not in self._ran}
-        outcomes = self.crew.all(
-            [lambda plan=plan: self._one(plan, variation) for plan in left.values()]  # type: ignore[misc]
+        outcomes = self.runner.at_once(
+            lambda plan: self._one(plan, variation), list(left.values()), self.jobs
         )
         self._ran |= dict(zip(left, outcomes, strict=True))
 
     def _one(self, plan: _Planned, variation: int) -> Outcome | BtError:
-        self.step(f"running {plan.strategy.name}")
+        self.runner.step(f"running {plan.strategy.name}")
         try:
-            with self.crew.child(plan.engine, variation=variation) as child:
+            with self.runner.child(plan.engine, variation=variation) as child:
                 return child.run(plan.job)
         except (Incomplete, Corrupt) as e:
             return e

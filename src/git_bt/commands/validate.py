@@ -30,6 +30,7 @@ def validate(
     record: bool = False,
     reuse: bool = False,
     all_differences: bool = False,
+    group: bool = False,
     python: str | None = None,
     timeout_s: float = 600.0,
     step: Step,
@@ -43,6 +44,7 @@ def validate(
         record: store a run record of each verdict.
         reuse: take a verdict that is known of the same inputs and environment.
         all_differences: list every difference, not the first.
+        group: show what became of the outputs in groups, with the metrics' range of each.
         python: interpreter to run the engine with.
         timeout_s: seconds one run may take.
         step: told what is being done.
@@ -60,8 +62,9 @@ def validate(
             step=step,
             limit=None if all_differences else 1,
         )
-        one = _Validate(judge, record=record, reuse=reuse, alone=len(targets) == 1)
-        return ValidateReport(bundles=judge.at_once(one, targets, jobs or os.cpu_count() or 1))
+        one = _Validate(judge, record=record, reuse=reuse, measure=group, alone=len(targets) == 1)
+        found = judge.at_once(one, targets, jobs or os.cpu_count() or 1)
+        return ValidateReport(bundles=found, grouped=group)
 
 
 def _all(workspace: Workspace) -> list[Named]:
@@ -88,6 +91,7 @@ class _Validate:
     judge: Judge
     record: bool
     reuse: bool
+    measure: bool
     alone: bool
 
     @property
@@ -167,7 +171,14 @@ class _Validate:
             from git_bt.commands.settling import settle
 
             settle(self.workspace, judged.ran, judged.validation, record=self.record)
-        return judged.validation
+        output = judged.ran.outcome.output
+        if not self.measure or output is None:
+            return judged.validation
+        from git_bt.commands.measure import metrics_of_bundle
+        from git_bt.metrics import metrics_of
+
+        before = metrics_of_bundle(judged.ran.found.bundle)
+        return replace(judged.validation, before=before, after=metrics_of(output))
 
     @property
     def _has_candidates(self) -> bool:

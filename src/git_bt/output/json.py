@@ -191,7 +191,25 @@ def _pack(p: r.PackReport) -> Json:
 
 
 def _validate(v: r.ValidateReport) -> Json:
-    return {"bundles": [_validation(b) for b in v.bundles]}
+    return {"bundles": [_validation(b) for b in v.bundles], "groups": _groups(v)}
+
+
+def _groups(v: r.ValidateReport) -> list[Json] | None:
+    if not v.grouped:
+        return None
+    from git_bt.output.groups import groups
+
+    return [
+        {
+            "group": group.name,
+            "names": [each.name for each in group.bundles],
+            "changes": {
+                name: {"least": low, "greatest": high}
+                for name, (low, high) in group.changes.items()
+            },
+        }
+        for group in groups(v.bundles)
+    ]
 
 
 def _replay(p: r.ReplayReport) -> Json:

@@ -178,6 +178,10 @@ def _runs(p: PackReport) -> str:
 
 def validate(report: ValidateReport, style: Style) -> list[str]:
     """Return the answer of validate."""
+    if report.grouped and report.bundles:
+        from git_bt.output.groups import grouped
+
+        return grouped(report, style)
     lines = [line for v in report.bundles for line in validation(v, style)]
     if not report.bundles:
         return ["nothing to validate", "next: git bt pack STRATEGY"]
