@@ -14,13 +14,16 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 PLACE = TOP / ".venv-engines"
 EXTRAS = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-# The oldest minor version of Python, and what is installed. The last two have no adapter: their
-# worked examples run on the engine python.
+# The oldest minor version of Python, and what is installed. nautilus and pybroker have no adapter:
+# their worked examples run on the engine python. The last two are other surroundings of the light
+# engines, in which the same strategy must give the same bundle.
 ENGINES: dict[str, tuple[int, list[str]]] = {
     "vectorbt": (11, EXTRAS["vectorbt"]),
     "zipline": (11, EXTRAS["zipline"]),
     "nautilus": (12, ["nautilus_trader>=1.220"]),
     "pybroker": (11, ["lib-pybroker>=2.0"]),
+    "pandas2": (11, [*EXTRAS["backtesting"], *EXTRAS["backtrader"], "pandas<3"]),
+    "python313": (13, [*EXTRAS["backtesting"], *EXTRAS["backtrader"]]),
 }
 
 
