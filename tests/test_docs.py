@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -297,14 +298,17 @@ def test_limits_are_those_of_the_code() -> None:
 def test_keys_of_strategy_yaml_are_those_of_the_code() -> None:
     """Every key has its line, every config key of an engine its default."""
     from git_bt.capture.spec import KEYS
-    from git_bt.engines import zipline
+    from git_bt.engines import backtesting, backtrader, zipline
     from git_bt.engines.flox import DEFAULTS
 
     page = (FORMATS / "strategy-yaml.md").read_text()
     first, *sections = page.split("## Config of ")
     assert {key for key in KEYS if f"`{key}`" not in first} == set()
     tables = {s.split("\n")[0]: s.split("\n## ")[0] for s in sections}
-    wanted = {"flox": {k: str(v) for k, v in DEFAULTS.items()}, "zipline": shown_defaults(zipline)}
+    wanted = {"flox": {k: str(v) for k, v in DEFAULTS.items()}}
+    wanted |= {
+        adapter.NAME: shown_defaults(adapter) for adapter in (backtesting, backtrader, zipline)
+    }
 
     for name, defaults in wanted.items():
         found = re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", tables[name], re.MULTILINE)
@@ -313,7 +317,7 @@ def test_keys_of_strategy_yaml_are_those_of_the_code() -> None:
 
 def shown_defaults(adapter: ModuleType) -> dict[str, str]:
     """The defaults of an adapter as a page shows them."""
-    return {key: str(default) for key, (default, _) in adapter.KEYS.items()}
+    return {key: json.dumps(value).strip('"') for key, (value, _) in adapter.KEYS.items()}
 
 
 # -- the tutorial ---------------------------------------------------------------------------------
@@ -372,6 +376,8 @@ TUTORIALS = [
     DOCS / "howto" / "parameter-sweep.md",
     DOCS / "howto" / "share-results.md",
     DOCS / "howto" / "new-month-of-data.md",
+    DOCS / "howto" / "backtesting.md",
+    DOCS / "howto" / "backtrader.md",
     DOCS / "howto" / "python-engine.md",
     DOCS / "howto" / "command-engine.md",
     DOCS / "howto" / "gate-on-github.md",

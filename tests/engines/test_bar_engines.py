@@ -316,7 +316,7 @@ def test_a_name_that_the_strategy_does_not_have_is_refused(
         (backtesting, {"commission": [1, 2, 3]}, "config commission must be a number, or two"),
         (backtesting, {"commission": 0.5}, "config commission must be from -0.1 to below 0.1"),
         (backtesting, {"margin": 0}, "config margin must be above 0"),
-        (backtesting, {"fast": 10}, "unknown config key 'fast' .* go below params:"),
+        (backtesting, {"fast": 10}, "unknown config key 'fast' .* go below params$"),
         (backtrader, {"cheat_on_close": 1}, "config cheat_on_close must be true or false"),
         (backtrader, {"sizer": 3}, "config sizer must be a word"),
     ],

@@ -42,9 +42,9 @@ def test_defaults_are_filled_in_and_completing_twice_is_completing_once() -> Non
     [
         (
             {"cahs": 5},
-            "unknown config key 'cahs' for engine x, did you mean cash?; a strategy's own",
+            "unknown config key 'cahs' for engine x, did you mean cash?$",
         ),
-        ({"n1": 5}, "unknown config key 'n1' for engine x, known are cash, .*go below params:"),
+        ({"n1": 5}, "unknown config key 'n1' for engine x, known are cash, .*go below params$"),
         ({3: 5}, "unknown config key 3"),
         ({"cash": True}, "config cash must be a number, is True"),
         ({"cash": 0}, "config cash must be above 0, is 0"),

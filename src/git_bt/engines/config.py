@@ -36,8 +36,8 @@ def complete(
     for key in config:
         if key not in keys:
             told = f"unknown config key {key!r} for engine {engine}{nearest(key, keys)}"
-            below = "; a strategy's own parameters go below params:" if PARAMS in keys else ""
-            raise ValueError(told + below)
+            is_own = PARAMS in keys and not told.endswith("?")
+            raise ValueError(told + "; a strategy's own go below params" * is_own)
     full = {key: default for key, (default, _) in keys.items()} | dict(config)
     for key, (_, check) in keys.items():
         wanted = check(full[key])
