@@ -507,3 +507,30 @@ def test_an_unknown_mode_names_the_valid_ones() -> None:
     """A wrong word is an error at once."""
     with pytest.raises(ValueError, match="there are entry_point, imports"):
         StrategyCodeCapture(code_capture_mode="all")
+
+
+def test_the_guides_example_works(project: Path) -> None:
+    """RustyBT's API sample, with our package's name, finds its own file."""
+    plant(
+        project,
+        {
+            "s.py": "from git_bt.capture import StrategyCodeCapture\n"
+            'capturer = StrategyCodeCapture(log_level="ERROR")\n'
+            "result = capturer.detect_entry_point()\n"
+            "if result.detected_file:\n"
+            '    print(f"Entry point: {result.detected_file}")\n'
+            '    print(f"Detection method: {result.detection_method}")\n'
+            '    print(f"Confidence: {result.confidence}")\n'
+            "else:\n"
+            '    print("Entry point detection failed")\n'
+        },
+    )
+    done = subprocess.run(
+        [sys.executable, "s.py"], cwd=project, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines() == [
+        f"Entry point: {project / 's.py'}",
+        "Detection method: main",
+        "Confidence: 1.0",
+    ]

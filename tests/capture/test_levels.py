@@ -1,0 +1,118 @@
+"""How much capture says: where the level comes from, and that it really filters."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from git_bt.capture import StrategyCodeCapture
+from git_bt.capture.levels import VARIABLES, Log
+
+OURS, RUSTYBT = VARIABLES
+PROGRAM = """
+import sys
+{before}
+from git_bt.capture import StrategyCodeCapture
+found = StrategyCodeCapture({level}).detect_entry_point()
+"""
+
+
+def said(project: Path, *, before: str = "", level: str = "", **env: str) -> str:
+    """Run a program, and return what it says on stderr."""
+    (project / "s.py").write_text(PROGRAM.format(before=before, level=level))
+    done = subprocess.run(
+        [sys.executable, "s.py"], cwd=project, env=os.environ | env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "sub").mkdir()
+    return tmp_path
+
+
+def test_the_nearest_word_counts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameter, our variable, RustyBT's, then the project's .env, then INFO."""
+    monkeypatch.chdir(project / "sub")
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    assert StrategyCodeCapture().log_level == "INFO"
+    (project / ".env").write_text(f"# x\nA=1\nexport {RUSTYBT}='warning' # why\n")
+    assert StrategyCodeCapture().log_level == "WARNING"
+    (project / ".env").write_text(f"{RUSTYBT}=WARNING\n{OURS}=ERROR\n")
+    assert StrategyCodeCapture().log_level == "ERROR"
+    monkeypatch.setenv(RUSTYBT, "DEBUG")
+    assert StrategyCodeCapture().log_level == "DEBUG"
+    monkeypatch.setenv(OURS, "WARNING")
+    assert StrategyCodeCapture().log_level == "WARNING"
+
+    assert StrategyCodeCapture(log_level="INFO").log_level == "INFO"
+
+
+@pytest.mark.parametrize("where", ["parameter", OURS, RUSTYBT, ".env"])
+def test_an_unknown_level_is_an_error(
+    where: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it comes from, it is named with the levels that there are."""
+    monkeypatch.chdir(project)
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    if where == ".env":
+        (project / ".env").write_text(f"{OURS}=LOUD\n")
+    elif where != "parameter":
+        monkeypatch.setenv(where, "LOUD")
+
+    with pytest.raises(ValueError, match=r"LOUD.*DEBUG, INFO, WARNING, ERROR") as raised:
+        StrategyCodeCapture("LOUD" if where == "parameter" else None)
+    assert where in str(raised.value) or where == "parameter"
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("DEBUG", ["DEBUG", "INFO", "WARNING", "ERROR"]),
+        ("INFO", ["INFO", "WARNING", "ERROR"]),
+        ("WARNING", ["WARNING", "ERROR"]),
+        ("ERROR", ["ERROR"]),
+    ],
+)
+def test_a_level_hides_what_is_below_it(
+    level: str, shown: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Records below the level do not reach the log at all."""
+    log = Log(level)
+    with caplog.at_level(logging.DEBUG):
+        for word in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            log.say(word, "event", path="x")
+
+    assert [record.levelname for record in caplog.records] == shown
+    assert caplog.records[-1].getMessage() == "event: path=x"
+
+
+def test_debug_shows_the_way_of_the_detection(project: Path) -> None:
+    """A level that was asked for is shown where the program has set up no logging."""
+    assert "INFO - entry_point_detected: path=" in said(project, level="log_level='DEBUG'")
+    assert "INFO - entry_point_detected: path=" in said(project, **{OURS: "INFO"})
+
+
+def test_silent_unless_there_is_something_to_say(project: Path) -> None:
+    """By default a program that has no logging sees warnings only, and a good run has none."""
+    setup = "import logging; logging.basicConfig(level=logging.INFO)"
+
+    assert said(project) == ""
+    assert said(project, level="log_level='WARNING'") == ""
+    assert "entry_point_detected" in said(project, before=setup)
+
+
+def test_warnings_carry_their_kind(project: Path) -> None:
+    """The stable word stands first, in the log as in --json."""
+    program = "from git_bt.capture import StrategyCodeCapture as C; C().detect_entry_point()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr.startswith("detection_failed: message=the code was typed")
