@@ -21,6 +21,7 @@ from projects import (
     add_strategy,
     bundle_id,
     silent,
+    yaml_of,
 )
 
 SELL = on_trade("if self.n == 1: self.market_sell(1.0)")
@@ -234,6 +235,21 @@ def test_one_that_is_broken_on_base_blames_nobody(project: GitRepo) -> None:
     report = gated(project)
     assert kinds(only(report, "strategies/broken"), Level.WARNING) == ["base-broken"]
     assert report.exit_code is ExitCode.OK
+
+
+def test_a_tape_that_is_nowhere_excuses_nothing(project: GitRepo) -> None:
+    """It lacks on base as well, for the same reason; but with it both could be judged."""
+    up = "../../tapes/gone"
+    project.write("strategies/lost/strategy.py", BUY_ONCE)
+    project.write("strategies/lost/strategy.yaml", yaml_of(up))
+    project.commit("lost")
+    tie(project)
+    project.git("checkout", "-q", "-b", "feature")
+    project.commit("change", **{"strategies/lost/strategy.py": SELL})
+    report = gated(project)
+
+    assert kinds(only(report, "strategies/lost")) == ["incomplete"]
+    assert report.exit_code is ExitCode.CANNOT_JUDGE
 
 
 def test_a_revert_needs_an_acceptance_of_its_own(branch: GitRepo) -> None:

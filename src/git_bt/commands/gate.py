@@ -188,18 +188,28 @@ class _Cases:
     def all(self, pairs: Iterable[Pair]) -> list[Gated]:
         """Judge all; nothing runs before everything is read that is to be judged by."""
         cases = [case for pair in pairs if (case := self._open(pair)) is not None]
+        self.records.freeze()
         left = [case for case in cases if case.gated is None and case.after is not None]
         self._run([plan for c in left for plan in (c.after, c.before) if plan is not None])
         for case in left:
             self._take_runs(case)
-        doubt = [case for case in left if case.after and is_in_doubt(case.evidence)]
+        doubt = [case for case in left if case.after and self._is_in_doubt(case)]
         self._run([case.after for case in doubt if case.after], variation=1)
         for case in doubt:
             assert case.after is not None
             again = self._ran[case.after.key, 1]
             if isinstance(again, Outcome):
                 case.evidence = replace(case.evidence, again=again)
+            else:  # nothing shows that the output holds still
+                case.evidence = replace(case.evidence, outcome=None, fault=again)
         return [case.gated or self._judge(case) for case in cases]
+
+    def _is_in_doubt(self, case: _Case) -> bool:
+        try:
+            return is_in_doubt(case.evidence)
+        except Corrupt as e:  # a recorded table that cannot be read
+            case.evidence = replace(case.evidence, outcome=None, fault=e)
+            return False
 
     # -- before anything runs
 
@@ -212,7 +222,7 @@ class _Cases:
             inputs=after.inputs.id if after and after.inputs else None,
             inputs_before=before.inputs.id if before and before.inputs else None,
             path=after.path if after else None,
-            is_old_fault=pair.is_old_fault,
+            is_old_fault=pair.is_old_fault and not self.records.has_result(pair.name),
             declared=_declared(pair),
         )  # fmt: skip
         case = _Case(pair=pair, evidence=evidence)

@@ -104,10 +104,12 @@ class Pair:
 
     @property
     def is_old_fault(self) -> bool:
-        """Whether it cannot be read after as before, for the same reason."""
-        faults = [side.fault if side else None for side in (self.before, self.after)]
-        one, two = faults
-        return one is not None and two is not None and one.message == two.message
+        """Whether it cannot be read after as before, for the same reason, which is in the tree.
+
+        What a machine lacks is no reason: with the tape here, it could be judged.
+        """
+        one, two = (side.fault if side else None for side in (self.before, self.after))
+        return isinstance(one, Usage) and isinstance(two, Usage) and one.message == two.message
 
 
 def yaml_of(name: str) -> str:
@@ -172,11 +174,13 @@ class Proposal:
         return list(self._between(self.span.start, self.span.head, None))
 
     def on_the_way(self) -> list[Pair]:
-        """Return what each commit before head changes against its first parent."""
+        """Return what each commit before head changes against its parent, merges apart."""
+        store = self.workspace.need_store()
         found = []
         for commit in self.span.commits:
             parent = self.tree(commit).parent
-            if commit != self.span.head and parent is not None:
+            is_merge = len(store.objects.commit(commit).parents) > 1
+            if commit != self.span.head and parent is not None and not is_merge:
                 pairs = self._between(parent.commit, commit, commit)
                 found += [pair for pair in pairs if not pair.is_unchanged and pair.after]
         return found

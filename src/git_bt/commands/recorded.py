@@ -112,7 +112,15 @@ class Records:
         self._output(run[1].bundle, inputs)
         return run[1].bundle
 
+    def has_result(self, name: str) -> bool:
+        """Tell whether base has a result of a strategy, of whatever inputs."""
+        return name in self._baselines
+
     # -- acceptances
+
+    def freeze(self) -> None:
+        """Read every acceptance now: what is to be run could write to the store."""
+        self._accepts  # noqa: B018  a cached property
 
     def acceptance(
         self,
@@ -171,15 +179,18 @@ class Records:
     @cached_property
     def _replaced(self) -> dict[str, str]:
         """What each accepted bundle took the place of."""
+        return {run.bundle: run.replaces for run in self._accepts.values() if run.replaces}
+
+    @cached_property
+    def _accepts(self) -> dict[str, RunRecord]:
+        """Every acceptance by the id of its run."""
         runs = self._workspace.need_store().runs()
-        return {
-            run.bundle: run.replaces for _, run in runs if run.kind == "accept" and run.replaces
-        }
+        return {digest: run for digest, run in runs if run.kind == "accept"}
 
     def _acceptances(self, name: str, inputs: str) -> Iterator[Acceptance]:
         for claim in self._workspace.ledger.claims(inputs):
             for digest, run in claim.runs:
-                if run.kind == "accept" and run.inputs == inputs:
+                if digest in self._accepts and run.inputs == inputs:
                     yield _accepted(digest, run)
         for line in self._lines(name, inputs):
             if line.kind == "accepted" and line.origin is not None:
@@ -191,8 +202,8 @@ class Records:
     def _of_other_inputs(self, name: str, inputs: str) -> Iterator[tuple[Acceptance, str]]:
         """Yield what was accepted of a strategy, and still stands, with the inputs of it."""
         ledger = self._workspace.ledger
-        for digest, run in self._workspace.need_store().runs():
-            if run.kind == "accept" and run.strategy == name and run.inputs != inputs:
+        for digest, run in self._accepts.items():
+            if run.strategy == name and run.inputs != inputs:
                 claims = ledger.claims(run.inputs)
                 if any((digest, run) in claim.runs for claim in claims):
                     yield _accepted(digest, run), run.inputs
