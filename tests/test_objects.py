@@ -63,6 +63,7 @@ def test_blobs_are_read_as_git_wrote_them(objects: Objects, data: bytes) -> None
     assert oid == blob_oid(data, objects.repo.hash_name)
     assert objects.read(oid) == ("blob", data)
     assert Blob(oid, objects).read() == data
+    assert b"".join(Blob(oid, objects).chunks()) == data
 
 
 def test_trees_and_commits_are_parsed(any_repo: GitRepo, objects: Objects) -> None:
@@ -103,6 +104,8 @@ def test_a_missing_object_is_named_and_the_next_is_read(objects: Objects) -> Non
 
     with pytest.raises(Corrupt, match=f"object {missing} is missing"):
         list(objects.read_many([there, missing, there]))
+    with pytest.raises(Corrupt, match=f"object {missing} is missing"):
+        list(objects.chunks(missing))
     assert objects.blob(there) == b"a"
 
 
@@ -147,6 +150,8 @@ def test_a_garbled_object_is_refused_and_never_hangs(objects: Objects, broken: b
 
     with pytest.raises(Corrupt, match=f"object {oid}"):
         objects.blob(oid)
+    with suppress(Corrupt):
+        assert b"".join(objects.chunks(oid)) != b"right\n", "and so whoever hashes them will see"
     assert objects.blob(good) == b"good\n"
 
 

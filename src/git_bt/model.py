@@ -7,7 +7,7 @@ Paths are POSIX, relative, valid UTF-8, never normalised. Times are integer nano
 epoch (UTC). Sizes are bytes. Digests are lower-case sha256 in hex.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -57,6 +57,10 @@ class Source(Protocol):
         """Return all bytes."""
         ...
 
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all bytes piece by piece: a tape may be larger than memory."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Data:
@@ -68,6 +72,10 @@ class Data:
         """Return all bytes."""
         return self.data
 
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all bytes at once."""
+        yield self.data
+
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
@@ -78,6 +86,12 @@ class OnDisk:
     def read(self) -> bytes:
         """Return all bytes."""
         return self.path.read_bytes()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all bytes, a megabyte at a time."""
+        with self.path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                yield piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,26 @@ class Objects:
         """Return the bytes of a blob; raises Corrupt as `read`, and for another type."""
         return self._expect("blob", oid)
 
+    def chunks(self, oid: Oid) -> Iterator[bytes]:
+        """Yield the bytes of a large blob as git inflates them, by a process of its own.
+
+        They are not hashed again: who asks must have another digest of them.
+
+        Raises:
+            Corrupt, Incomplete: as `read`.
+        """
+        process = start(self.repo, "cat-file", "blob", oid, stderr=subprocess.DEVNULL)
+        _, out = pipes(process)
+        try:
+            while piece := out.read(_CHUNK):
+                yield piece
+            if process.wait():
+                self.blob(oid)  # to say why
+                raise Corrupt(f"git cannot read blob {oid}", hint="git bt fsck")
+        finally:
+            process.kill()
+            process.communicate()
+
     def tree(self, oid: Oid) -> dict[str, TreeEntry]:
         """Return the entries of a tree by name; raises Corrupt as `read`, or when malformed."""
         return parse_tree(oid, self._expect("tree", oid), self.repo.hash_name)
@@ -208,6 +228,10 @@ class Blob:
     def read(self) -> bytes:
         """Return all bytes; raises Corrupt when they are missing or changed."""
         return self.objects.blob(self.oid)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all bytes piece by piece, not hashed; raises as `Objects.chunks`."""
+        return self.objects.chunks(self.oid)
 
 
 class _Answers:

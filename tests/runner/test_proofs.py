@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from floxkit import BUY_ONCE, failure_of, job_of, make_venv, own, run, tape_at
+from git_bt.canonical import sha256
 from git_bt.errors import Corrupt, Incomplete
 from git_bt.interpreters import Wanted, find_interpreter, load_adapter
-from git_bt.model import Data
+from git_bt.model import Data, Member
 from git_bt.runner import Job, Twin, start
+from git_bt.runner.job import LARGE
 
 
 def refuse(job: Job, error: type[Exception], words: str) -> None:
@@ -23,7 +25,7 @@ def test_bytes_are_proved_before_anything_runs(tape: Path) -> None:
     job = job_of({"s.py": BUY_ONCE, "x.py": "1"}, tape)
     wrong = {**job.content, "x.py": job.content["s.py"]}
 
-    refuse(dataclasses.replace(job, content=wrong), Corrupt, "x.py: the bytes are not those")
+    refuse(dataclasses.replace(job, content=wrong), Corrupt, "x.py: its bytes are not those")
     refuse(dataclasses.replace(job, content={}), Incomplete, "the bytes of s.py are not at hand")
     members = {**job.members, "../x.py": job.members["x.py"]}
     refuse(dataclasses.replace(job, members=members), Corrupt, "'../x.py'")
@@ -35,7 +37,15 @@ def test_a_written_out_tape_is_proved(tape: Path) -> None:
     full = tape_at(tape, in_place=False)
     spoiled = dataclasses.replace(full, content={"a.lrvx": Data(b"x")})
 
-    refuse(job_of(BUY_ONCE, spoiled), Corrupt, "a.lrvx: the bytes are not those")
+    size = LARGE + 1
+    large = dataclasses.replace(
+        full,
+        members={"a.lrvx": Member(sha256=sha256(b""), size=size)},
+        content={"a.lrvx": Data(bytes(size))},
+    )
+
+    refuse(job_of(BUY_ONCE, spoiled), Corrupt, "tape/a.lrvx: its bytes are not those of")
+    refuse(job_of(BUY_ONCE, large), Corrupt, "tape/a.lrvx: its bytes are not those of")
 
 
 def test_a_tape_that_changes_under_a_run_is_a_failure(tape: Path, tmp_path: Path) -> None:

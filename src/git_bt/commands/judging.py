@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from git_bt.bundle import check_content
+from git_bt.bundle import TAPE, check_content
 from git_bt.commands.locate import Found
 from git_bt.commands.plan import Engine, Grant, job_of_bundle, job_of_strategy, known_output
 from git_bt.commands.tapes import with_tape
@@ -97,7 +97,7 @@ class Judge:
         """
         bundle = with_tape(self.workspace, found.bundle)
         with self.child(engine) as child:
-            check_content(bundle)
+            check_content(bundle, but=TAPE)
             job = job_of_bundle(self.workspace, bundle, engine, self.grant)
             outcome = child.run(job, self._meanwhile(name))
         ran = Ran(

@@ -106,7 +106,10 @@ def _sells(sides: Sequence[str]) -> list[int]:
 
 def _raw(values: Sequence[float]) -> list[int]:
     """Return prices or quantities in the engine's fixed point, within its 64 bits."""
-    return [max(-INT64, min(INT64, round(value * RAW))) for value in values]
+    raw = list(map(round, [value * RAW for value in values]))
+    if raw and min(raw) >= -INT64 and max(raw) <= INT64:
+        return raw
+    return [max(-INT64, min(INT64, value)) for value in raw]
 
 
 def _stop_clock(path: str, ts: int) -> None:

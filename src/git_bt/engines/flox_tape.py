@@ -15,6 +15,7 @@ from .refusal import Refused
 SEGMENTS = (".lrvx", ".floxlog")
 POINTER = b"version https://git-lfs"
 FIRST_NS = -(2**63)  # no event is earlier
+LARGE = 1 << 23  # bytes of a tape that takes longer to read than a thread to start
 
 Job = dict[str, Any]
 
@@ -26,10 +27,9 @@ def read_tape(flox: Any, job: Job) -> Any:
         Refused: tape-missing (no tape, an LFS pointer) or tape-corrupt.
     """
     folder, segments = _segments(job)
-    reported = sum(_check_segment(flox, path) for path in segments)
+    reported, trades = _checked(flox, folder, segments)
     if reported == 0:
         raise Refused("tape-corrupt", f"the tape {_shown(job)} holds no trades")
-    trades = _trades(flox, folder, segments)
     if len(trades) == 0:
         # Engines before 0.11 look for the old suffix only; the bytes are the same.
         trades = _trades(flox, _linked(job, segments, ".floxlog"), segments)
@@ -48,6 +48,29 @@ def read_tape(flox: Any, job: Job) -> Any:
             "record a tape of one symbol",
         )
     return trades
+
+
+def _checked(flox: Any, folder: str, segments: list[str]) -> tuple[int, Any]:
+    """Return how many trades the validator finds, and the trades.
+
+    The validator has the word, also where reading fails. Both let go of the interpreter's lock,
+    so that a large tape is read while it is checked.
+    """
+
+    def check() -> int:
+        return sum(_check_segment(flox, path) for path in segments)
+
+    if sum(map(os.path.getsize, segments)) < LARGE:
+        return check(), _trades(flox, folder, segments)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as aside:
+        checked = aside.submit(check)
+        try:
+            trades = _trades(flox, folder, segments)
+        finally:
+            reported = checked.result()
+    return reported, trades
 
 
 def _trades(flox: Any, folder: str, segments: list[str]) -> Any:

@@ -22,6 +22,7 @@ from git_bt.harness import Harness
 from git_bt.interpreters import Adapter, Interpreter
 from git_bt.model import Environment, Failure, Outcome
 from git_bt.processes import interruptible, need_space
+from git_bt.runner.early import Early
 from git_bt.runner.job import (
     Job,
     place_tape,
@@ -117,9 +118,10 @@ class Child:
         nonce = secrets.token_hex(16)
         write_files(job.members, job.content, self._dir / "files")
         self._write_job(job, tape)
-        self._process.tell(nonce)
-        meanwhile()
-        code = self._process.wait(job.timeout_s)
+        with Early(self._dir / "out", job.known) as early:
+            self._process.tell(nonce)
+            meanwhile()
+            code = self._process.wait(job.timeout_s)
         elapsed = time.monotonic() - started
         done = read_done(self._dir / "done.json", nonce) if code == 0 else None
         failure = self._failure(job, code, done)
@@ -137,6 +139,7 @@ class Child:
             environment=read_environment(done and done["environment"], self._interpreter.engine),
             elapsed_s=elapsed,
             tail=self._tail(),
+            proved=early.proved,
         )
 
     def _write_job(self, job: Job, tape: Path | None) -> None:
@@ -212,20 +215,21 @@ class Child:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A run that is over, its output not looked at yet."""
+    """A run that is over, its output not looked at yet; `proved` is that of `Early`."""
 
     out: Path
     failure: Failure | None
     environment: Environment | None
     elapsed_s: float
     tail: str
+    proved: Mapping[str, str]
 
     def outcome(self, known: Mapping[str, str]) -> Outcome:
         """Return the output where it is canonical, else the failure; see `Job.known`."""
         output, failure = None, self.failure
         if failure is None:
             try:
-                output = read_output(self.out, known)
+                output = read_output(self.out, {**known, **self.proved})
             except Corrupt as e:
                 failure = Failure(kind="bad-output", message=e.message, tail=self.tail)
         return Outcome(

@@ -4,6 +4,7 @@ Bytes are proved once more while they are written out, for they may have changed
 looked. Nothing named after an expected output is ever among them.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from typing import Any
 
 from git_bt.canonical import sha256
 from git_bt.errors import Corrupt, Incomplete
-from git_bt.model import EXECUTABLE, Content, Members, Tape
+from git_bt.model import EXECUTABLE, Content, Members, Source, Tape
 from git_bt.paths import check_paths
 
 TIMEOUT_S = 600.0
+LARGE = 1 << 20  # bytes of a file that is written piece by piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +55,14 @@ def three_quarters_of_memory() -> int:
         return 0
 
 
-def write_files(members: Members, content: Content, folder: Path) -> None:
+def write_files(members: Members, content: Content, folder: Path, *, label: str = "") -> None:
     """Write files below a folder, each proved by its digest, with git's two modes.
+
+    Args:
+        members: what is written.
+        content: its bytes.
+        folder: where.
+        label: how messages call the folder.
 
     Raises:
         Corrupt: the bytes of a file are not its member's, or a path is unsafe.
@@ -65,13 +73,29 @@ def write_files(members: Members, content: Content, folder: Path) -> None:
         source = content.get(path)
         if source is None:
             raise Incomplete(f"the bytes of {path} are not at hand", hint="git bt fetch")
-        data = source.read()
-        if len(data) != member.size or sha256(data) != member.sha256:
-            raise Corrupt(f"{path}: the bytes are not those of its digest")
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+        digest = _write(source, target, is_large=member.size > LARGE)
+        if digest != member.sha256:
+            raise Corrupt(
+                f"{label}{path}: its bytes are not those of the manifest"
+                f" (sha256 {digest[:12]}, not {member.sha256[:12]})"
+            )
         target.chmod(0o755 if member.mode == EXECUTABLE else 0o644)
+
+
+def _write(source: Source, target: Path, *, is_large: bool) -> str:
+    """Write a file and return the sha256 of what was written."""
+    if not is_large:
+        data = source.read()
+        target.write_bytes(data)
+        return sha256(data)
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        for piece in source.chunks():
+            digest.update(piece)
+            file.write(piece)
+    return digest.hexdigest()
 
 
 def place_tape(tape: Tape | None, folder: Path) -> Path | None:
@@ -87,7 +111,7 @@ def place_tape(tape: Tape | None, folder: Path) -> Path | None:
         return tape.place.absolute()
     target = folder / "tape"
     target.mkdir()
-    write_files(tape.members, tape.content, target)
+    write_files(tape.members, tape.content, target, label="tape/")
     return target
 
 
