@@ -1,4 +1,5 @@
-# Completion for `git-bt`, and for `git bt <TAB>`: fish's own completion of git asks for git-bt's.
+# Completion for `git-bt`, and for `git bt <TAB>`: fish's own completion of git asks for git-bt's (that
+# of fish 3.6 asks for it under a wrong name, so there only `git-bt <TAB>` completes).
 #
 # The candidates come from git-bt itself, one `type,value<TAB>help` a line. Where it has none (a path,
 # an id) file names follow.

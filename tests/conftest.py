@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 EPOCH = 1_700_000_000
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no defect
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -91,6 +91,21 @@ def test_fish_completes_git_bt(line: str, offered: set[str], tmp_path: Path) -> 
     assert {answer.split("\t")[0] for answer in done.stdout.splitlines()} == offered
 
 
+def test_fish_completes_behind_git(tmp_path: Path) -> None:
+    """Fish's own completion of git asks for that of git-bt."""
+    fish = shell("fish")
+    found = subprocess.run([fish, "--version"], capture_output=True, text=True).stdout.split()[-1]
+    if tuple(map(int, found.split(".")[:2])) < (3, 7):
+        pytest.skip(f"fish {found} completes `git git-bt`, not `git bt`, for a program git-bt")
+    script = f"set -p fish_complete_path {COMPLETIONS}; complete -C 'git bt va'"
+    env = os.environ | {"PATH": PATH}
+    done = subprocess.run(
+        [fish, "-c", script], env=env, cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert [answer.split("\t")[0] for answer in done.stdout.splitlines()] == ["validate"]
+
+
 @pytest.mark.parametrize("line", ["git-bt va", "git bt va"])
 def test_zsh_completes_both_spellings(line: str) -> None:
     """Zsh completes `git-bt`, and `git bt` through its own completion of git."""
