@@ -29,7 +29,8 @@ from git_bt.records import inputs_of, make_bundle, run_id, snapshot_id
 from git_bt.repo import Repo
 from git_bt.store import Store
 from git_bt.store_layout import REF, place
-from store_cases import bundle_of, bytes_of, run_of, snapshot_of
+from git_bt.sweep_records import sweep_id
+from store_cases import bundle_of, bytes_of, run_of, snapshot_of, swept_of
 
 FORK: ForkContext = multiprocessing.get_context("fork")
 
@@ -70,6 +71,19 @@ def is_whole(store: Store) -> bool:
 
 
 # -- what is saved is read ------------------------------------------------------------------------
+
+
+def test_a_sweep_comes_back_as_it_was(store: Store) -> None:
+    """With its runs and what they ran on; saving it again changes nothing."""
+    swept = swept_of(1)
+    store.save(captured=[snapshot_of(1)], sweeps=[swept])
+    before = tip(store)
+    anew(store).save(sweeps=[swept])
+
+    assert anew(store).sweep(sweep_id(swept.sweep)) == swept
+    assert anew(store).sweep_ids() == [sweep_id(swept.sweep)]
+    assert tip(store) == before
+    assert is_whole(store)
 
 
 def test_a_bundle_comes_back_as_it_was(store: Store) -> None:

@@ -33,7 +33,7 @@ from git_bt.store_layout import (
     stored_members,
     unknown,
 )
-from git_bt.sweep_records import SweepRun, Swept, run_order
+from git_bt.sweep_records import Sweep, SweepRun, Swept, run_order
 
 MIN_PREFIX = 4
 _SHOWN = 6
@@ -99,10 +99,15 @@ class StoreReader:
         """Return a run record by its full id; raises as `bundle`."""
         return proved_run(self.objects.blob(self._entry("runs", digest).oid), digest)
 
+    def sweep_alone(self, digest: str) -> Sweep:
+        """Return a sweep by its full id without its runs; raises as `bundle`."""
+        folder = self._folder("sweeps", digest)
+        return proved_sweep(self._document(folder, SWEEP, f"sweep {digest}"), digest)
+
     def sweep(self, digest: str) -> Swept:
         """Return a sweep by its full id, with every run of it once; raises as `bundle`."""
+        sweep = self.sweep_alone(digest)
         folder = self._folder("sweeps", digest)
-        sweep = proved_sweep(self._document(folder, SWEEP, f"sweep {digest}"), digest)
         around = folder.get(ENVIRONMENTS)
         documents = {} if around is None else self._tree(around)
         return Swept(

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from git_bt.canonical import decode_json, encode_json, sha256
+from git_bt.canonical import MAX_DIGITS, decode_json, encode_json, sha256
 from git_bt.errors import Corrupt
 from git_bt.fields import VERSION, as_object, check_version, find_text, get_digest, get_field
 
@@ -24,6 +24,7 @@ Scalar = str | int | float | bool | None
 Scalars = Mapping[str, Scalar]
 
 STATUSES = ("ok", "failed")
+_CONTROL = re.compile(r"[\0-\x1f]")
 _WRITER = re.compile(r"[0-9a-f]{16}")
 _FIXED = (
     "started_ns", "elapsed_ns", "writer", "seq", "status", "error", "environment", "bundle",
@@ -308,10 +309,12 @@ def decode_chunk(data: bytes, sweep: str, what: str = "chunk") -> list[SweepRun]
     if not lines or tuple(lines[0][: len(_FIXED)]) != _FIXED:
         raise Corrupt(f"{what}: line 1: the columns must begin with {','.join(_FIXED)}")
     names = [_name(cell, what) for cell in lines[0][len(_FIXED) :]]
-    runs = [
-        _row(sweep, names, cells, f"{what}: line {number}")
-        for number, cells in enumerate(lines[1:], start=2)
-    ]
+    runs = []
+    for number, cells in enumerate(lines[1:], start=2):
+        try:
+            runs.append(_row(sweep, names, cells))
+        except Corrupt as e:
+            raise Corrupt(f"{what}: line {number}: {e.message}") from e
     if encode_chunk(runs) != data:
         raise Corrupt(f"{what}: not in canonical form")
     return runs
@@ -339,37 +342,37 @@ def _at(values: Scalars, key: str) -> str:
     return cell_of(values[key]) if key in values else ""
 
 
-def _row(sweep: str, names: Sequence[tuple[str, str]], cells: Sequence[str], what: str) -> SweepRun:
+def _row(sweep: str, names: Sequence[tuple[str, str]], cells: Sequence[str]) -> SweepRun:
     if len(cells) != len(_FIXED) + len(names):
-        raise Corrupt(f"{what}: {len(cells)} fields, not {len(_FIXED) + len(names)}")
+        raise Corrupt(f"{len(cells)} fields, not {len(_FIXED) + len(names)}")
     known = dict(zip(_FIXED, cells, strict=False))
     groups: dict[str, dict[str, Scalar]] = {group: {} for group in _GROUPS}
     for (group, key), cell in zip(names, cells[len(_FIXED) :], strict=True):
         if cell:
-            groups[group][key] = scalar_of(cell, f"{what}: {group}.{key}")
+            groups[group][key] = scalar_of(cell, key)
     try:
         whole = {column: int(known[column]) for column in _WHOLE}
     except ValueError as e:
-        raise Corrupt(f"{what}: {e}") from e
+        raise Corrupt(str(e)) from e
     run = SweepRun(
         sweep=sweep,
         **whole,
         writer=known["writer"],
         status=known["status"],
-        error=_text(known["error"], f"{what}: error"),
+        error=_text(known["error"]),
         environment=known["environment"] or None,
         bundle=known["bundle"] or None,
         params=groups["params"],
         metrics=groups["metrics"],
     )
-    check_run(run, what)
+    check_run(run, "the run")
     return run
 
 
-def _text(cell: str, what: str) -> str | None:
-    value = scalar_of(cell, what) if cell else None
+def _text(cell: str) -> str | None:
+    value = scalar_of(cell, "error") if cell else None
     if cell and not isinstance(value, str):
-        raise Corrupt(f"{what} is {cell!r:.60}, no text")
+        raise Corrupt(f"error is {cell!r:.60}, no text")
     return value if isinstance(value, str) else None
 
 
@@ -378,18 +381,31 @@ def _text(cell: str, what: str) -> str | None:
 
 def cell_of(value: Scalar) -> str:
     """Return a value as a cell: JSON, but a text that cannot be taken for anything else is bare."""
-    if isinstance(value, float):
+    if type(value) in (int, float):
         return repr(value)
     if isinstance(value, str):
-        bare = value[:1].isalpha() and value not in _WORDS and not re.search(r"[\0-\x1f]", value)
+        bare = value[:1].isalpha() and value not in _WORDS and not _CONTROL.search(value)
         return value if bare else json.dumps(value, ensure_ascii=False)
     return json.dumps(value)
 
 
 def scalar_of(cell: str, what: str) -> Scalar:
-    """Return the value that a cell holds; raises Corrupt."""
+    """Return the value that a cell holds; raises Corrupt.
+
+    Other spellings of a number are found when the whole chunk is held against what its encoder
+    writes.
+    """
     if cell in _WORDS:
         return _WORDS[cell]
     if cell[:1].isalpha():
         return cell
-    return _unbox(decode_json(cell.encode(errors="surrogatepass"), what), what)
+    if cell[:1] == '"':
+        text = decode_json(cell.encode(errors="surrogatepass"), what)
+        if isinstance(text, str):
+            return text
+    elif len(cell) <= MAX_DIGITS + 1:
+        try:
+            return int(cell) if cell.lstrip("-").isdecimal() else float(cell)
+        except ValueError:
+            pass
+    raise Corrupt(f"{what}: {cell!r:.60} is neither text nor a number")

@@ -17,7 +17,7 @@ from pathlib import Path
 from git_bt.errors import CannotWork, Locked, Usage
 from git_bt.model import Notice
 from git_bt.publish import PATIENCE_S, lock
-from git_bt.spool import FOLDER, SUFFIX
+from git_bt.spool import FOLDER, SUFFIX, VARIABLE
 from git_bt.spool_reading import Spooled, read_spool
 from git_bt.store import Store
 from git_bt.sweep_records import SweepRun, Swept
@@ -79,13 +79,13 @@ def flush_at_exit(folder: Path) -> None:
     """Flush when a process ends, unless another did moments ago or is at it.
 
     Args:
-        folder: of the spool; one that lies in no repository is left as it is.
+        folder: of the spool; one that GIT_BT_SPOOL names is left as it is.
     """
     from git_bt.objects import Objects
     from git_bt.repo import Repo
 
-    if folder.name != FOLDER or folder.parent.name != "bt":
-        return  # GIT_BT_SPOOL: for `git bt sweep merge`
+    if os.environ.get(VARIABLE):
+        return  # for `git bt sweep merge`, elsewhere
     with suppress(OSError):
         if 0 <= time.time() - (folder / _STAMP).stat().st_mtime < AT_EXIT_S:
             return

@@ -86,7 +86,7 @@ def _resolve(store: Store, name: str) -> Captured | None:
     if _is(store, "bundles", digest):
         return None
     if _is(store, "sweeps", digest):
-        sweep = store.sweep(digest).sweep
+        sweep = store.sweep_alone(digest)
         if sweep.snapshot is None:
             raise Usage(f"the code of sweep {sweep.name} was not captured")
         digest = sweep.snapshot

@@ -158,12 +158,12 @@ def find_sweep(store: Store, name: str | None) -> tuple[Swept, tuple[Notice, ...
         raise Incomplete(
             "no sweep is recorded here", hint='with git_bt.recording("name", params={…}) as run: …'
         )
-    sweeps = [store.sweep(digest) for digest in ids]
-    named = [swept for swept in sweeps if name in (None, swept.sweep.name)]
-    if not named and name is not None and _ID.fullmatch(name):
+    found = [digest for digest in ids if name in (None, store.sweep_alone(digest).name)]
+    if not found and name is not None and _ID.fullmatch(name):
         return store.sweep(store.resolve(name, ("sweeps",))), ()
-    if not named:
+    if not found:
         raise Usage(f"no sweep {name}", hint="git bt sweep ls")
+    named = [store.sweep(digest) for digest in found]
     newest = max(named, key=lambda swept: max((run.started_ns for run in swept.runs), default=0))
     if name is None or len(named) == 1:
         return newest, ()
