@@ -216,7 +216,8 @@ class _Process:
         try:
             if self.spool is not None:
                 self.spool.close()
-                flush_at_exit(self.spool.folder)
+                for notice in flush_at_exit(self.spool.folder):
+                    warn(notice.message)
         except Exception as e:  # noqa: BLE001  recording never fails a run
             warn(f"runs are not in the store yet: {_said(e)}")
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import GitRepo
 from git_bt.canonical import sha256
 from git_bt.commands import flush as flushing
-from git_bt.commands.flush import Flushed, flush, flush_to_read, merge
+from git_bt.commands.flush import Flushed, flush, flush_at_exit, flush_to_read, merge
 from git_bt.errors import CannotWork, Usage
 from git_bt.fsck import fsck
 from git_bt.model import Captured
@@ -265,6 +265,18 @@ def test_a_torn_file_is_said_and_removed(store: Store) -> None:
     assert done.runs == 2
     assert [notice.kind for notice in done.notices] == ["spool_torn"]
     assert left(store) == []
+
+
+def test_what_an_exit_finds_torn_is_said(store: Store) -> None:
+    """By the process that ends: nobody else will see the file."""
+    fill(folder(store))
+    (file,) = folder(store).glob("*.spool")
+    file.write_bytes(file.read_bytes()[:-9])
+
+    assert [notice.kind for notice in flush_at_exit(folder(store))] == ["spool_torn"]
+    fill(folder(store))
+    assert flush_at_exit(folder(store)) == ()  # moments ago somebody did
+    assert len(left(store)) == 1
 
 
 def test_a_damaged_file_is_kept_aside(store: Store) -> None:

@@ -75,8 +75,8 @@ def flush_to_read(store: Store) -> tuple[Notice, ...]:
         return (Notice(kind="spool_not_flushed", message=message),)
 
 
-def flush_at_exit(folder: Path) -> None:
-    """Flush when a process ends, unless another did moments ago or is at it.
+def flush_at_exit(folder: Path) -> tuple[Notice, ...]:
+    """Flush when a process ends, unless another did moments ago or is at it; return what to say.
 
     Args:
         folder: of the spool; one that GIT_BT_SPOOL names is left as it is.
@@ -85,13 +85,14 @@ def flush_at_exit(folder: Path) -> None:
     from git_bt.repo import Repo
 
     if os.environ.get(VARIABLE):
-        return  # for `git bt sweep merge`, elsewhere
+        return ()  # for `git bt sweep merge`, elsewhere
     with suppress(OSError):
         if 0 <= time.time() - (folder / _STAMP).stat().st_mtime < AT_EXIT_S:
-            return
+            return ()
     repo = Repo.find(folder.parent.parent)
     with Objects(repo) as objects, suppress(Locked):
-        flush(Store(repo, objects), patience_s=0, living=False)
+        return flush(Store(repo, objects), patience_s=0, living=False).notices
+    return ()
 
 
 def merge(store: Store, files: Sequence[Path]) -> Flushed:
