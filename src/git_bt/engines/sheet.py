@@ -63,7 +63,11 @@ class Sheet:
         Raises:
             Refused: no such column, or a time that cannot be read, is repeated or out of order.
         """
-        name, cells, unit = self._time_cells()
+        places, unit = self._time_places()
+        name = " ".join(self.names[at].strip() for at in places) or "time"
+        cells = self.cells[places[0]]
+        if len(places) > 1:
+            cells = [f"{day} {clock}" for day, clock in zip(*(self.cells[at] for at in places))]
         try:
             found = _of_datetimes(cells)
             if found is None:
@@ -78,20 +82,19 @@ class Sheet:
             before = now
         return found
 
-    def _time_cells(self) -> tuple[str, Sequence[Any], str | None]:
-        """Return what the column of times is called, its cells, and the unit that it names."""
+    def _time_places(self) -> tuple[list[int], str | None]:
+        """Return where the column of times is, or two that are one, and the unit of its name."""
         spelled: dict[str, tuple[int, str | None]] = {}
         for at, name in enumerate(self.names):
             base, _, unit = name.strip().lower().rpartition("_")
             known = unit if base and unit in UNITS else None
             spelled.setdefault(_plain(base if known else name), (at, known))
         if "date" in spelled and "time" in spelled:
-            dates, clocks = (self.cells[spelled[word][0]] for word in ("date", "time"))
-            return "time", [f"{d} {t}" for d, t in zip(dates, clocks)], None
+            return [spelled["date"][0], spelled["time"][0]], None
         for word in TIMES:
             if word in spelled:
                 at, known = spelled[word]
-                return self.names[at] or "time", self.cells[at], known
+                return [at], known
         raise self.refuse(f"no column of times among {_some(self.names)}", "call it Date")
 
     # -- numbers ----------------------------------------------------------------------------------
@@ -105,7 +108,7 @@ class Sheet:
         """
         words = [_plain(name) for name in self.names]
         found: dict[str, array[float]] = {}
-        taken = set()
+        taken = set(self._time_places()[0])
         for field in fields:
             word = next((w for w in SPELLINGS[field] if w in words), None)
             if word is None and field in needs:
@@ -118,7 +121,7 @@ class Sheet:
                 found[field] = self._exact(at)
                 taken.add(at)
         for at, name in enumerate(self.names):
-            other = None if at in taken or words[at] in TIMES else _or_nan(self.cells[at])
+            other = None if at in taken else _or_nan(self.cells[at])
             if other is not None and name.strip():
                 found.setdefault(name.strip(), other)
         return found
@@ -183,7 +186,12 @@ def _of_datetimes(cells: Any) -> list[int] | None:
         local = cells.dt.tz_localize(None)
         is_days = bool((local == local.dt.normalize()).all())
         cells = local if is_days else cells.dt.tz_convert("UTC").dt.tz_localize(None)
-    found: list[int] = cells.to_numpy().astype("datetime64[ns]").astype("int64").tolist()
+    exact = cells.to_numpy()
+    ns = exact.astype("datetime64[ns]")
+    beyond = ns.astype(exact.dtype) != exact
+    if beyond.any():
+        raise NoTime(int(beyond.argmax()), "is beyond what a time can be")
+    found: list[int] = ns.astype("int64").tolist()
     return found
 
 

@@ -75,7 +75,7 @@ def to_ns(cells: Sequence[str], unit: str | None = None) -> list[int]:
     since = {text: _since_midnight(clock) for text, clock in clocks.items()}
     if not any(clock.local for clock in clocks.values() if clock):
         since = dict.fromkeys(since, 0)
-    return [(days[day] or 0) + since[clock] for day, clock in halves]
+    return _checked([(days[day] or 0) + since[clock] for day, clock in halves], cells)
 
 
 def _since_midnight(clock: _Clock | None) -> int:
@@ -120,11 +120,16 @@ def _counts(cells: Sequence[str], unit: str | None) -> list[int]:
         text = cell.strip()
         if not _COUNT.fullmatch(text):
             raise NoTime(row, f"{cell!r:.40} is no time, and the first one is a number")
-        ns = int(text) * factor if "." not in text else int(Decimal(text) * factor)
-        if abs(ns) >= INT64:
-            raise NoTime(row, f"{cell!r:.40} is beyond what a time can be")
-        found.append(ns)
-    return found
+        found.append(int(text) * factor if "." not in text else int(Decimal(text) * factor))
+    return _checked(found, cells)
+
+
+def _checked(times: list[int], cells: Sequence[str]) -> list[int]:
+    """Return times that 64 bits hold: from the year 1678 to 2262."""
+    if max(times, default=0) >= INT64 or min(times, default=0) < -INT64:
+        row = next(row for row, ns in enumerate(times) if not -INT64 <= ns < INT64)
+        raise NoTime(row, f"{cells[row]!r:.40} is beyond what a time can be")
+    return times
 
 
 def _unit(text: str) -> str:
