@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,18 @@ from git_bt.records import encode_note_line
 from git_bt.repo import Repo
 from git_bt.reports import RecordReport, Tied
 from git_bt.store import Store
-from projects import CROSS, ONCE, add_strategy, all_runs, bt, bundle_id, silent, validated, yaml_of
+from projects import (
+    CROSS,
+    ONCE,
+    PYTHON,
+    add_strategy,
+    all_runs,
+    bt,
+    bundle_id,
+    silent,
+    validated,
+    yaml_of,
+)
 from store_cases import results_of as all_results
 
 TWICE = BUY_ONCE.replace("1.0", "2.0")
@@ -175,6 +187,26 @@ def filter_branch(repo: GitRepo) -> None:
     repo.git("filter-branch", "-f", "--msg-filter", "sed s/^/rewritten:/", "HEAD")
 
 
+def filter_repo(repo: GitRepo, *options: str) -> None:
+    """Rewrite with the real tool, told to keep its hands off refs that are no branch."""
+    tool = (PYTHON, "-m", "git_filter_repo", "--force", "--quiet", "--refs", "refs/heads/main")
+    done = subprocess.run([*tool, *options], cwd=repo.path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def filter_messages(repo: GitRepo) -> None:
+    filter_repo(repo, "--message-callback", 'return b"rewritten: " + message')
+
+
+def filter_file_out(repo: GitRepo) -> None:
+    """Take a file out that was in all commits from the first one with the strategy."""
+    repo.write("SECRET", "password")
+    repo.git("add", "SECRET")
+    repo.git("commit", "-q", "--amend", "--no-edit")
+    filter_repo(repo, "--invert-paths", "--path", "SECRET")
+    repo.git("commit", "-q", "--amend", "-m", "without the secret")
+
+
 REWRITES: dict[str, tuple[Callable[[GitRepo], None], tuple[str, str | None], str]] = {
     "amend the message": (amend_message, ("tied", "inherited"), "the tree is the same"),
     "amend the content": (amend_content, ("must-run", None), "nobody ran this code"),
@@ -188,6 +220,8 @@ REWRITES: dict[str, tuple[Callable[[GitRepo], None], tuple[str, str | None], str
     "squash merge": (squash_merge, ("tied", "inherited"), "a new commit, the same inputs"),
     "merge of both sides": (merge_of_both_sides, ("must-run", None), "nobody ran both together"),
     "filter-branch": (filter_branch, ("tied", "inherited"), "only the message is another one"),
+    "filter-repo, messages": (filter_messages, ("tied", "inherited"), "the trees are the same"),
+    "filter-repo, a file": (filter_file_out, ("tied", "inherited"), "it was no input"),
 }
 
 
@@ -217,6 +251,20 @@ def test_a_rewrite_carries_what_has_the_same_inputs(
             (x.run, x.bundle) for x in before[Oid(found.origin or "")]
         }
         assert [v.verdict for v in validated(tied, ONCE)] == [Verdict.REPRODUCED]
+
+
+def test_a_rewrite_of_all_refs_is_noticed(tied: GitRepo) -> None:
+    """Without --refs, filter-repo rewrites the store as well: that is said, and how to mend it."""
+    refs = {ref: tied.git("rev-parse", ref) for ref in ("refs/bt/store", "refs/notes/bt")}
+    for ref, oid in refs.items():
+        tied.git("update-ref", f"refs/bt-remote/origin/{ref.rpartition('/')[2]}", oid)
+    command = [PYTHON, "-m", "git_filter_repo", "--force", "--quiet", "--path", "strategies"]
+    subprocess.run(command, cwd=tied.path, check=True, capture_output=True)
+    fsck, doctor = bt("fsck", cwd=tied), bt("doctor", cwd=tied)
+
+    assert tied.git("rev-parse", "--verify", "-q", "refs/bt/store", check=False) == ""
+    assert (fsck.code, "is gone; it was" in fsck.out) == (3, True)
+    assert (doctor.code, "mend: " in doctor.out) == (3, True)
 
 
 def test_recording_again_changes_nothing(tied: GitRepo) -> None:

@@ -5,12 +5,13 @@ that it is a result of. Nothing else is ever shown as a commit's.
 """
 
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass
 
 from git_bt.commands.record import MEMORY, CommitTree
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import BtError, Incomplete, Usage
-from git_bt.ledger import Claim
+from git_bt.ledger import Baseline, Claim
 from git_bt.model import NoteLine, Oid, TapeState
 from git_bt.repo import Repo
 
@@ -60,38 +61,28 @@ def result_at(workspace: Workspace, commit: Oid, strategy: str) -> AtCommit:
         Incomplete: there is none, several stand against each other, or it cannot be told.
         Usage: the commit has no such strategy.
     """
-    ledger = workspace.ledger
-    line = ledger.result(commit, strategy)
-    if line is not None:
-        return AtCommit(
-            commit=commit, strategy=strategy, bundle=line.bundle, origin=commit, line=line
-        )
-    inputs = _inputs(workspace, commit, strategy)
-    base = ledger.baseline(strategy, commit)
-    if base is not None and base.line is not None and base.inputs == inputs:
-        return AtCommit(
-            commit=commit,
-            strategy=strategy,
-            bundle=base.bundle,
-            origin=base.commit,
-            line=base.line,
-        )
-    claims = ledger.claims(inputs)
-    if len(claims) != 1:
-        raise _none(commit, strategy, claims)
-    return AtCommit(commit=commit, strategy=strategy, bundle=claims[0].bundle)
+    tree = _tree(workspace, commit)
+    found = _own(tree, strategy)
+    if found is None:
+        base = workspace.ledger.baseline(strategy, commit)
+        found = _same_inputs(tree, strategy, base)
+        tree.memory.save()
+    return found
 
 
 def results_at(workspace: Workspace, commit: Oid) -> list[AtCommit]:
     """Return the results of all strategies of a commit that have one."""
-    names = {line.strategy for line in workspace.ledger.results(commit)}
-    found = []
-    for name in sorted(names.union(_tree(workspace, commit).names())):
-        try:
-            found.append(result_at(workspace, commit, name))
-        except BtError:
-            continue  # one without a result, or that cannot be read, is not asked for by name
-    return found
+    tree, ledger = _tree(workspace, commit), workspace.ledger
+    names = {*tree.names(), *(line.strategy for line in ledger.results(commit))}
+    found = {name: _own(tree, name) for name in names}
+    left = [name for name in names if found[name] is None]
+    bases = ledger.baselines(left, commit)  # the history is walked once for all
+    for name in left:
+        # One without a result, or that cannot be read, is not asked for by name.
+        with suppress(BtError):
+            found[name] = _same_inputs(tree, name, bases.get(name))
+    tree.memory.save()
+    return [at for _, at in sorted(found.items()) if at is not None]
 
 
 def _tree(workspace: Workspace, commit: Oid) -> CommitTree:
@@ -102,17 +93,43 @@ def _tree(workspace: Workspace, commit: Oid) -> CommitTree:
     return CommitTree(workspace, store.repo, store.objects, commit, memory)
 
 
-def _inputs(workspace: Workspace, commit: Oid, strategy: str) -> str:
-    tree = _tree(workspace, commit)
+def _own(tree: CommitTree, strategy: str) -> AtCommit | None:
+    """Return the result that is tied to the commit itself."""
+    line = tree.workspace.ledger.result(tree.commit, strategy)
+    if line is None:
+        return None
+    return AtCommit(
+        commit=tree.commit, strategy=strategy, bundle=line.bundle, origin=tree.commit, line=line
+    )
+
+
+def _same_inputs(tree: CommitTree, strategy: str, base: Baseline | None) -> AtCommit:
+    """Return the result of an ancestor, or a mere run, of the inputs that the commit has."""
+    inputs = _inputs(tree, strategy)
+    if base is not None and base.line is not None and base.inputs == inputs:
+        return AtCommit(
+            commit=tree.commit,
+            strategy=strategy,
+            bundle=base.bundle,
+            origin=base.commit,
+            line=base.line,
+        )
+    claims = tree.workspace.ledger.claims(inputs)
+    if len(claims) != 1:
+        raise _none(tree.commit, strategy, claims)
+    return AtCommit(commit=tree.commit, strategy=strategy, bundle=claims[0].bundle)
+
+
+def _inputs(tree: CommitTree, strategy: str) -> str:
+    short = tree.commit[:12]
     if tree.files.find(strategy) is None and not tree.files.is_folder(strategy):
-        raise Usage(f"commit {commit[:12]} has no {strategy}", hint="git ls-tree --name-only")
+        raise Usage(f"commit {short} has no {strategy}", hint="git ls-tree --name-only")
     inputs = tree.inputs(strategy)
-    tree.memory.save()
     if inputs is None:
-        raise Incomplete(f"commit {commit[:12]}: {strategy} names nothing to run")
+        raise Incomplete(f"commit {short}: {strategy} names nothing to run")
     if inputs.tape not in (TapeState.TRACKED, TapeState.PINNED) and not tree.is_head:
         raise Incomplete(
-            f"commit {commit[:12]} does not say what the tape of {strategy} holds",
+            f"commit {short} does not say what the tape of {strategy} holds",
             hint="git bt tape pin TAPE, and commit the pin",
         )
     return inputs.id
