@@ -144,7 +144,7 @@ class Records:
         """
         spent = None
         for found in self._acceptances(name, inputs):
-            if not same_output(self._output(found.bundle, inputs), output, tolerances):
+            if not self._gave(found.bundle, inputs, output, tolerances):
                 continue
             is_spent = self._is_spent(found.run)
             if is_spent is None:
@@ -153,14 +153,21 @@ class Records:
                 return found, False
             spent = spent or found
         for found, others in self._of_other_inputs(name, inputs):
-            try:
-                new = self._output(found.bundle, others)
-            except Incomplete:
-                continue
-            is_same = same_output(new, output, tolerances) and not self._is_spent(found.run)
-            if is_same and self._leads_back(found, was, tolerances):
+            is_same = self._gave(found.bundle, others, output, tolerances)
+            if (
+                is_same
+                and not self._is_spent(found.run)
+                and self._leads_back(found, was, tolerances)
+            ):
                 return found, False
         return spent, spent is not None
+
+    def _gave(self, bundle: str, inputs: str, output: Output, tolerances: Tolerances) -> bool:
+        """Tell whether a bundle has this output; one that is not here has none."""
+        try:
+            return same_output(self._output(bundle, inputs), output, tolerances)
+        except Incomplete:
+            return False
 
     def _leads_back(self, found: Acceptance, was: Sequence[Output], tolerances: Tolerances) -> bool:
         """Tell whether what was replaced, step by step as people accepted it, is base's output."""
