@@ -1,0 +1,103 @@
+"""A real `run_algorithm` under zipline-reloaded, offline: by `git bt run`, and by autocapture."""
+
+import importlib.util
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from commands.test_run import stored
+from conftest import GitRepo
+from environments import environment
+from projects import bt
+
+STRATEGY = """
+import os, tempfile, warnings
+warnings.filterwarnings("ignore")
+os.environ["ZIPLINE_ROOT"] = tempfile.mkdtemp()
+import pandas as pd
+from zipline import run_algorithm
+from zipline.api import order, symbol
+from zipline.data import bundles
+from zipline.data.bundles.csvdir import csvdir_equities
+from helper import EVERY
+frame = pd.read_csv("data/daily/ACME.csv", index_col=0, parse_dates=True)
+bundles.register("bars", csvdir_equities(["daily"], "data"), calendar_name="XNYS",
+                 start_session=frame.index[0], end_session=frame.index[-1])
+bundles.ingest("bars", show_progress=False)
+def initialize(context):
+    context.asset, context.count = symbol("ACME"), 0
+def handle_data(context, data):
+    context.count += 1
+    if context.count % EVERY == 1: order(context.asset, 10)
+    elif context.count % EVERY == 3: order(context.asset, -10)
+perf = run_algorithm(
+    start=frame.index[2], end=frame.index[-1], initialize=initialize, handle_data=handle_data,
+    capital_base=10_000, data_frequency="daily", bundle="bars",
+    benchmark_returns=pd.Series(0.0, index=frame.index.tz_localize("UTC")),
+)
+print(len(perf), "sessions")
+"""
+DAYS = [f"2024-01-{day:02d}" for day in (2, 3, 4, 5, 8, 9, 10, 11, 12, 16, 17, 18, 19, 22, 23, 24)]
+BARS = "date,open,high,low,close,volume,dividend,split\n" + "".join(
+    f"{day},{100 + n},{102 + n},{99 + n},{101 + n},{100_000 + n},0.0,1.0\n"
+    for n, day in enumerate(DAYS)
+)
+zipline = environment("zipline")
+
+
+@pytest.fixture
+def python() -> str:
+    """Give the interpreter that has zipline, and has not git-bt."""
+    found: Callable[[], str] = zipline
+    return found()
+
+
+@pytest.fixture
+def project(repo: GitRepo) -> GitRepo:
+    repo.write("data/daily/ACME.csv", BARS)
+    repo.write("helper.py", "EVERY = 4\n")
+    repo.write("s.py", STRATEGY)
+    repo.commit("a strategy")
+    return repo
+
+
+def test_an_untouched_run_algorithm_becomes_a_bundle(python: str, project: GitRepo) -> None:
+    """Recorded, packed, and reproduced by validate."""
+    done = bt("run", "--tape", "data", "--", python, "s.py", cwd=project)
+    ((swept, files),) = stored(project)
+    (row,) = swept.runs
+
+    assert (done.code, done.out) == (0, "14 sessions\n"), done.err
+    assert files.keys() == {"s.py", "helper.py"}
+    assert row.params["capital_base"] == 10_000
+    assert "algorithm_period_return" in row.metrics
+    assert row.bundle is not None
+    judged = bt("validate", row.bundle, "--python", python, "--json", cwd=project).json
+    assert judged["bundles"][0]["verdict"] == "reproduced", judged
+    shown = bt("show", row.bundle, "--json", cwd=project).json
+    assert shown["metrics"]["fill_count"] == 7
+
+
+def test_autocapture_records_run_algorithm(python: str, project: GitRepo, tmp_path: Path) -> None:
+    """Where git-bt is installed beside zipline."""
+    beside = tmp_path / "git-bt"
+    beside.mkdir()
+    for name in ("git_bt", "filelock", "yaml", "git", "gitdb", "smmap"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        (beside / name).symlink_to(Path(spec.origin).parent)
+    project.write("s.py", "import git_bt\ngit_bt.autocapture()\n" + STRATEGY)
+    done = subprocess.run(
+        [python, "s.py"], cwd=project.path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(beside)},
+    )  # fmt: skip
+    ((swept, files),) = stored(project)
+
+    assert done.stdout == "14 sessions\n", done.stderr
+    assert swept.sweep.engine == "zipline"
+    assert files.keys() == {"s.py"}
+    assert len(swept.runs) == 1
