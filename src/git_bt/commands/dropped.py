@@ -4,7 +4,6 @@ Every file here was written by a stranger's process: a line that cannot be read 
 """
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +24,6 @@ class Code:
 
     captured: Captured
     root: Path | None
-    engine: str
     context: str
     confidence: float
     argv: tuple[str, ...]
@@ -80,8 +78,8 @@ def read_drop(folder: Path) -> Dropped:
             except (ValueError, KeyError, TypeError) as e:
                 message = f"a line of {path.name} cannot be read: {type(e).__name__}"
                 found.notices.append(Notice(kind="detection_failed", message=message))
-    kept = Counter(notice for code in known.values() for notice in code.captured.notices)
-    found.notices += list(kept)
+    noticed = (notice for code in known.values() for notice in code.captured.notices)
+    found.notices += dict.fromkeys(noticed)
     return found
 
 
@@ -128,7 +126,6 @@ def _code(folder: Path, value: dict[str, Any]) -> Code:
     return Code(
         captured=captured,
         root=root,
-        engine="",
         context=detection.execution_context,
         confidence=detection.confidence,
         argv=tuple(map(str, value["argv"])),
