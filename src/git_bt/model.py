@@ -329,6 +329,15 @@ class NoteLine:
     origin: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeLine:
+    """The code of a strategy that has nothing to run, in the notes of a commit."""
+
+    strategy: str
+    snapshot: str
+    kind: str = "captured"
+
+
 # -- comparison -----------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from git_bt.errors import Corrupt
-from git_bt.model import REGULAR, NoteLine, Oid
+from git_bt.model import REGULAR, CodeLine, NoteLine, Oid
 from git_bt.objects import FOLDER, Objects, TreeEntry, blob_oid, parse_commit, parse_tree
 from git_bt.records import decode_note, encode_note_line
 
@@ -200,7 +200,7 @@ def place(commit: str) -> str:
 
 
 def additions(
-    objects: Objects, tip: Oid | None, lines: Mapping[str, Iterable[NoteLine]]
+    objects: Objects, tip: Oid | None, lines: Mapping[str, Iterable[NoteLine | CodeLine]]
 ) -> dict[str, Change]:
     """Return the changes that add results to the notes; none when they are all there.
 

@@ -22,6 +22,7 @@ from git_bt.model import (
     EXECUTABLE,
     REGULAR,
     Bundle,
+    CodeLine,
     Content,
     EngineVersion,
     Manifest,
@@ -201,7 +202,7 @@ def run_id(run: RunRecord) -> str:
 MAX_NOTE_LINE = 1 << 15  # room for the longest path there is, each byte of it escaped
 
 
-def encode_note_line(line: NoteLine) -> bytes:
+def encode_note_line(line: NoteLine | CodeLine) -> bytes:
     """Encode one result as a line of a commit's note, newline included.
 
     Raises:

@@ -297,7 +297,8 @@ class Tied:
 
     `state`: tied (now), known (tied before), unchanged (since the first parent: its result counts),
     must-run (no passing run of these inputs), conflict (several outputs, none accepted), unpinned
-    (the commit does not say what the tape holds), unreadable.
+    (the commit does not say what the tape holds), captured (nothing to run: its code is tied),
+    unreadable.
     """
 
     strategy: str

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from git_bt import notes as results
 from git_bt.errors import CannotWork, Corrupt
-from git_bt.model import REGULAR, Bundle, Captured, NoteLine, Oid, RunRecord
+from git_bt.model import REGULAR, Bundle, Captured, CodeLine, NoteLine, Oid, RunRecord
 from git_bt.object_writer import Draft, Writer
 from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
 from git_bt.publish import (
@@ -40,7 +40,7 @@ from git_bt.store_layout import (
 from git_bt.store_reading import StoreReader
 from git_bt.sweep_records import Swept
 
-Notes = Mapping[str, Sequence[NoteLine]]
+Notes = Mapping[str, Sequence[NoteLine | CodeLine]]
 """Full id of a commit to its results."""
 
 _ATTEMPTS = 5  # beside a gc without end, one write of seven was lost

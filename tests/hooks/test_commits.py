@@ -1,5 +1,6 @@
 """Real commits with the native hooks: what each state of a strategy does to a commit."""
 
+import json
 import re
 import sys
 import sysconfig
@@ -210,13 +211,25 @@ def _other_environment(venv: Path) -> Path:
     return venv / "bin/python"
 
 
-def test_what_has_nothing_to_run_goes_on(hooked: GitRepo) -> None:
-    """An old RustyBT file with neither engine nor tape."""
-    said = commit(hooked, **{"old/strategy.yaml": PLAIN, "old/old.py": "x = 1\n"})
+@pytest.mark.parametrize("yaml", [PLAIN, "files:\n  - old.py\n  - lib/more.py\n"])
+def test_what_has_nothing_to_run_is_captured_and_tied(hooked: GitRepo, yaml: str) -> None:
+    """An old RustyBT file with neither engine nor tape, nor an entry point; once a change."""
+    files = {"old/strategy.yaml": yaml, "old/old.py": "x = 1\n", "old/lib/more.py": "y = 1\n"}
+    first = commit(hooked, **files)
+    other = commit(hooked, **{"README.md": "one"})
+    again = commit(hooked, **{"README.md": "two"})
+    changed = commit(hooked, **{"old/old.py": "x = 2\n"})
+    notes = hooked.git("notes", "--ref=bt", "show", "HEAD")
 
-    assert said.code == 0
-    assert "✗" not in said.text
-    assert "?" not in said.text
+    assert [s.code for s in (first, other, again, changed)] == [0, 0, 0, 0]
+    assert first.text == f"tied to {hooked.git('rev-parse', 'HEAD~3')[:12]}: old (code)\n"
+    assert (other.text, again.text) == ("", "")
+    assert "old (code)" in changed.text
+    assert '"kind":"captured"' in notes
+    snapshot = json.loads(notes)["snapshot"]
+    place = f"{snapshot[:2]}/{snapshot[2:4]}/{snapshot[4:]}/strategy/old/old.py"
+    assert hooked.git("show", f"refs/bt/store:v1/snapshots/{place}") == "x = 2"
+    assert lines_of(hooked) == {}
 
 
 def test_what_cannot_be_read_stops_the_commit_that_breaks_it(hooked: GitRepo) -> None:

@@ -75,6 +75,26 @@ def read_strategy(
     )
 
 
+def read_code(files: Files, folder: str) -> Strategy | None:
+    """Return a strategy that has nothing to run, by its code alone; None of one that has.
+
+    That is what every strategy.yaml of RustyBT is: a list of files, without engine and tape. The
+    first module of the list stands for the entry point where none is named.
+
+    Raises:
+        Usage: its strategy.yaml cannot be understood.
+    """
+    path = _from_top(folder)
+    spec = _read(files, posixpath.join(path, NAME))
+    if spec.engine is not None or spec.tape is not None or spec.fault is not None:
+        return None
+    likely = next((f for f in spec.files or () if f.endswith(".py")), None)
+    entry = spec.entry_point or likely
+    if entry is None:
+        return None
+    return read_strategy(files, folder, overrides={"entry_point": entry})
+
+
 def _named_by_folder(files: Files, folder: str, given: Mapping[str, Any]) -> tuple[Spec, str]:
     """Read the strategy.yaml of a folder, which must be whole: it says what is to be run."""
     path = posixpath.join(folder, NAME)

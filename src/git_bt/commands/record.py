@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from git_bt.capture.strategy import find_strategies, read_strategy
+from git_bt.capture.snapshot import capture
+from git_bt.capture.strategy import find_strategies, read_code, read_strategy
 from git_bt.commands.inputs import Inputs, Memory, inputs_in_commit, inputs_of
 from git_bt.commands.noted import remembered
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.files import Files, commit_files
 from git_bt.ledger import Claim, Run, passes
-from git_bt.model import NoteLine, Oid, Strategy, Tape, TapeState
+from git_bt.model import Captured, CodeLine, NoteLine, Oid, Strategy, Tape, TapeState
 from git_bt.objects import Objects
-from git_bt.records import below
+from git_bt.records import below, snapshot_id
 from git_bt.repo import Repo
 from git_bt.reports import RecordReport, Tied, TiedCommit
 
@@ -61,7 +62,7 @@ def record_commits(workspace: Workspace, commits: Sequence[Oid], *, step: Step) 
     tied = {c: tuple(ledger.one(trees[c], each) for each in found[c]) for c in commits}
     memory.save()
     step("writing")
-    store.save(notes=ledger.lines)
+    store.save(notes=ledger.lines, captured=ledger.captured)
     return RecordReport(
         commits=tuple(
             TiedCommit(commit=c, subject=trees[c].subject, strategies=tied[c]) for c in commits
@@ -148,6 +149,17 @@ class CommitTree:
             return self._declared(name) if strategy.engine or strategy.tape else None
         return self._bare(strategy)
 
+    def code(self, name: str) -> Captured | None:
+        """Return the code of a strategy that has nothing to run, None of any other.
+
+        Raises:
+            Usage: it cannot be read.
+        """
+        if not self.files.is_folder(name) or self.memory.find(self.files, name) is not None:
+            return None
+        strategy = read_code(self.files, name)
+        return None if strategy is None else capture(self.files, strategy, lenient=True)
+
     def _declared(self, name: str) -> Inputs:
         where = self.workspace
         return inputs_in_commit(self.files, name, top=where.top, cwd=where.cwd, memory=self.memory)
@@ -172,16 +184,21 @@ class CommitTree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """A strategy of a commit: its inputs, or why it gets no result."""
+    """A strategy of a commit: its inputs, its code where nothing runs, or why it gets no result."""
 
     name: str
     inputs: Inputs | None = None
     verdict: Tied | None = None
+    code: Captured | None = None
 
 
 def _look(tree: CommitTree) -> Iterator[_Seen]:
     for name in tree.names():
         try:
+            code = tree.code(name)
+            if code is not None:
+                yield _Seen(name=name, code=code)
+                continue
             inputs = tree.inputs(name)
         except Incomplete as e:
             state = "unpinned" if not tree.is_head else "unreadable"
@@ -205,7 +222,8 @@ class _Tying:
 
     workspace: Workspace
     seen: dict[Oid, list[_Seen]]
-    lines: dict[str, list[NoteLine]] = field(default_factory=dict)
+    lines: dict[str, list[NoteLine | CodeLine]] = field(default_factory=dict)
+    captured: list[Captured] = field(default_factory=list)
 
     @cached_property
     def noted(self) -> dict[Oid, tuple[NoteLine, ...]]:
@@ -216,6 +234,8 @@ class _Tying:
     def one(self, tree: CommitTree, seen: _Seen) -> Tied:
         """Say what becomes of one strategy of a commit."""
         inputs = seen.inputs
+        if seen.code is not None:
+            return self._code(tree, seen.name, seen.code)
         if inputs is None:
             assert seen.verdict is not None
             return seen.verdict
@@ -235,6 +255,19 @@ class _Tying:
             message = "the tape is not pinned: no other commit can take this result over"
             found = replace(found, message=message, hint="git bt tape pin TAPE")
         return found
+
+    def _code(self, tree: CommitTree, name: str, code: Captured) -> Tied:
+        snapshot = snapshot_id(code.snapshot)
+        said = Tied(strategy=name, state="captured", message=f"snapshot {snapshot[:12]}")
+        try:
+            before = None if tree.parent is None else tree.parent.code(name)
+        except BtError:
+            before = None
+        if before is not None and snapshot_id(before.snapshot) == snapshot:
+            return replace(said, state="unchanged")
+        self.lines.setdefault(tree.commit, []).append(CodeLine(strategy=name, snapshot=snapshot))
+        self.captured.append(code)
+        return said
 
     def _is_unchanged(self, tree: CommitTree, inputs: Inputs) -> bool:
         parent = tree.parent
@@ -279,7 +312,8 @@ class _Tying:
     def _others(self, commit: Oid, inputs: str) -> list[tuple[str, NoteLine]]:
         """Return the results of these inputs on other commits, the inherited ones last."""
         noted = [*self.noted.items(), *self.lines.items()]
-        found = [(at, line) for at, lines in noted if at != commit for line in lines]
+        every = [(at, line) for at, lines in noted if at != commit for line in lines]
+        found = [(at, line) for at, line in every if isinstance(line, NoteLine)]
         ours = [(at, line) for at, line in found if line.origin is None]  # not a fork's word
         same = [(at, x) for at, x in ours if x.inputs == inputs and passes(x.verdict)]
         return sorted(same, key=lambda pair: (pair[1].kind == "inherited", pair[1].run, pair[0]))

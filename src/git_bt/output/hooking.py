@@ -104,7 +104,10 @@ def _queued(report: HookReport, style: Style) -> list[str]:
 
 
 def _tied(commit: TiedCommit, style: Style) -> list[str]:
-    names = [f"{words.plain(t.strategy)}{TIE}({words.short(t.bundle)})" for t in commit.strategies]
+    names = [
+        f"{words.plain(t.strategy)}{TIE}({words.short(t.bundle) if t.bundle else 'code'})"
+        for t in commit.strategies
+    ]
     if len(names) > _NAMES:
         names = [*names[:_NAMES], f"{len(names) - _NAMES} more"]
     text = f"tied to {words.short(commit.commit)}: {words.joined(names)}"

@@ -12,6 +12,7 @@ _SAID = {
     "must-run": "must run",
     "conflict": "conflict",
     "unpinned": "tape not pinned",
+    "captured": "code captured",
     "unreadable": "unreadable",
 }
 _COUNTED = ("tied", "known", "unchanged", *_SAID)
@@ -47,7 +48,9 @@ def _commit(found: TiedCommit, style: Style) -> list[str]:
 
 def _tied(each: Tied, style: Style) -> list[str]:
     name = words.plain(each.strategy)
-    if each.verdict is None:
+    if each.state == "captured":
+        lines = [f"  {style.good('✓ ' + _state(each.state))}  {name}"]
+    elif each.verdict is None:
         lines = [f"  {style.doubt('? ' + _state(each.state))}  {name}"]
     else:
         origin = f" from {words.short(each.origin)}" if each.origin else ""

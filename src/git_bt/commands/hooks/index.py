@@ -11,18 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from git_bt.capture.strategy import find_strategies
+from git_bt.capture.snapshot import capture
+from git_bt.capture.strategy import find_strategies, read_code
 from git_bt.commands.candidates import Candidates
 from git_bt.commands.glance import Glanced, Glances
 from git_bt.commands.hooks.queue import Queue, Queued
 from git_bt.commands.hooks.runs import Done, Runs, Wanted, store_all
 from git_bt.commands.hooks.seen import Found, Seen
+from git_bt.commands.inputs import Asked
 from git_bt.commands.judging import Judge
 from git_bt.commands.plan import Grant
 from git_bt.commands.status import MEMORY, Look
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError
-from git_bt.files import index_files
+from git_bt.files import Files, index_files
 from git_bt.hooking import Hooked, HookReport
 from git_bt.looking import StrategyState
 from git_bt.model import TapeState, Verdict
@@ -55,6 +57,9 @@ def _judged(workspace: Workspace, hook: str, step: Step, started: float) -> Hook
     index = _Index(workspace, look, policy, Queue(repo.cache_dir), step, started)
     names = find_strategies(workspace.files)
     glanced = {name: look.glance(workspace.files, name) for name in names}
+    for name, each in glanced.items():
+        if isinstance(each, BtError) and _is_code(workspace.files, name):
+            glanced[name] = None
     states = [look.state(n, g) for n, g in glanced.items() if g is not None]
     look.glances.save()
     ran = index.judge(look.against_baselines(states))
@@ -151,6 +156,14 @@ class _Index:
         return True
 
 
+def _is_code(files: Files, name: str) -> bool:
+    """Tell whether a strategy has nothing to run; what cannot be read is said by who looks."""
+    try:
+        return read_code(files, name) is not None
+    except BtError:
+        return False
+
+
 def _looked(state: StrategyState) -> Hooked:
     """Return what a look alone says of a strategy."""
     name = "incomplete" if state.state == "unfetched" else state.state
@@ -182,7 +195,7 @@ def _remember(
     for name, each in glanced.items():
         if isinstance(each, BtError):
             return
-        asked = look.glances.questions(files, name)
+        asked = look.glances.questions(files, name) if each else _asked_of_code(files, name)
         names.update(path for _, path in asked)
         folders.update(path for what, path in asked if what in ("paths", "is_folder"))
         if each is not None:
@@ -192,6 +205,15 @@ def _remember(
     known = sum(g is not None for g in glanced.values()) - environment
     found = Found(known=known, environment=environment)
     seen.keep(found, names, folders, tapes, look.engines)
+
+
+def _asked_of_code(files: Files, name: str) -> list[tuple[str, str]]:
+    """Return what a view is asked about a strategy that has nothing to run."""
+    asked = Asked(files)
+    strategy = read_code(asked, name)
+    if strategy is not None:
+        capture(asked, strategy, lenient=True)
+    return list(asked.questions)
 
 
 def _add_tape(seen: Glanced, names: set[str], folders: set[str], tapes: list[Path]) -> None:

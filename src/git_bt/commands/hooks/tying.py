@@ -45,7 +45,7 @@ def only_tied(report: RecordReport) -> tuple[TiedCommit, ...]:
     """Return the commits that results were tied to just now, with these."""
     found = []
     for commit in report.commits:
-        tied = tuple(each for each in commit.strategies if each.state == "tied")
+        tied = tuple(each for each in commit.strategies if each.state in ("tied", "captured"))
         if tied:
             found.append(replace(commit, strategies=tied))
     return tuple(found)
