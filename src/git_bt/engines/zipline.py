@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import tempfile
+from datetime import date
 from typing import Any
 
 from . import bars, entry, rows
@@ -22,8 +23,22 @@ NAME = "zipline"
 DISTRIBUTIONS = ("zipline-reloaded",)
 INSTALL = "pip install 'git-bt[zipline]'"
 
-KEYS = {"calendar": ("XNYS", word), "capital_base": (100_000, number(0, above=True)),
-        PARAMS: ({}, mapping)}  # fmt: skip
+
+def day(value: Any) -> str | None:
+    """Check for a day, or nothing."""
+    try:
+        date.fromisoformat(value or "1970-01-01")
+    except (TypeError, ValueError):
+        return "a day such as 2024-01-31"
+    return None
+
+
+KEYS = {
+    "calendar": ("XNYS", word),
+    "capital_base": (100_000, number(0, above=True)),
+    "start": (None, day),
+    PARAMS: ({}, mapping),
+}
 FIELDS = (*bars.OHLC, "volume")
 BUNDLE = "git-bt"
 FAR = "2200-01-01"
@@ -67,7 +82,10 @@ def run(job: dict[str, Any]) -> None:
         started(context)
 
     first, last = min(b.times[0] for b in market), max(b.times[-1] for b in market)
-    sessions = calendar.sessions_in_range(pandas.Timestamp(first), pandas.Timestamp(last))
+    start = max(pandas.Timestamp(config["start"] or first), pandas.Timestamp(first))
+    sessions = calendar.sessions_in_range(start, pandas.Timestamp(last))
+    if not len(sessions):
+        raise Refused("raised", f"config start {config['start']} is after the tape's end")
     performance = run_algorithm(
         start=sessions[0],
         end=sessions[-1],
@@ -82,9 +100,10 @@ def run(job: dict[str, Any]) -> None:
     )
     orders, fills = trades(performance)
     summary = bars.summary(market)
-    for bar in market:  # fills have the time of a session's close, and so must the tape's end
-        close = calendar.session_close(pandas.Timestamp(bar.times[-1]))
-        summary["symbols"][bar.symbol]["last_ts_ns"] = bars.ns_of([close])[0]
+    for end in (*summary["symbols"].values(), *summary["files"].values()):
+        # Rows have the time of a session's close, and so must the end of the tape.
+        close = calendar.session_close(pandas.Timestamp(end["last_ts_ns"]))
+        (end["last_ts_ns"],) = bars.ns_of([close])
     rows.write(
         job["out"],
         fills=fills,
