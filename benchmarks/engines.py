@@ -24,13 +24,16 @@ from pathlib import Path
 HERE = Path(__file__).with_name("engines")
 GIT_BT = str(Path(sys.executable).with_name("git-bt"))
 HEAVY = Path(__file__).parents[1] / ".venv-engines"  # what scripts/test --engines makes
-CONFIGS = {
-    "backtesting": "{commission: 0.002, params: {fast: 10, slow: 20}}",
-    "backtrader": "{commission: 0.002, params: {fast: 10, slow: 20}}",
-    "vectorbt": "{fast: 10, slow: 20}",
-    "zipline": "{params: {fast: 10, slow: 20}}",
+AWK = 'command: [awk, -F, ",", -v, "out={out}", -f, strategy.awk, "{tape}"]'
+YAML = {
+    "backtesting": "config: {commission: 0.002, params: {fast: 10, slow: 20}}",
+    "backtrader": "config: {commission: 0.002, params: {fast: 10, slow: 20}}",
+    "command": AWK,
+    "python": "config: {fast: 10, slow: 20}",
+    "vectorbt": "config: {fast: 10, slow: 20}",
+    "zipline": "config: {params: {fast: 10, slow: 20}}",
 }
-"""One entry an engine: its config; strategy.py and bare.py lie in engines/NAME."""
+"""One entry an engine: its line of strategy.yaml; strategy and bare.py lie in engines/NAME."""
 
 SECONDS, PART = 0.3, 0.05
 
@@ -83,7 +86,7 @@ def run(command: list[str], cwd: Path, into: Samples) -> None:
 
 def python_of(engine: str) -> str | None:
     """Return the interpreter that has an engine."""
-    if find_spec(engine) is not None:
+    if engine in ("command", "python") or find_spec(engine) is not None:
         return sys.executable
     found = HEAVY / engine / "bin" / "python"
     return str(found) if (HEAVY / engine / "installed").is_file() else None
@@ -97,8 +100,9 @@ def measure(engine: str, python: str, rounds: int, work: Path) -> Row:
     assert package is not None
     assert package.origin is not None
     shutil.copyfile(Path(package.origin).parent / "test/GOOG.csv", repository / "GOOG.csv")
-    yaml = f"entry_point: strategy.py\nengine: {engine}\ntape: ../GOOG.csv\n"
-    (repository / engine / "strategy.yaml").write_text(f"{yaml}config: {CONFIGS[engine]}\n")
+    (entry,) = (path.name for path in (HERE / engine).glob("strategy.*"))
+    yaml = f"entry_point: {entry}\nengine: {engine}\ntape: ../GOOG.csv\n{YAML[engine]}\n"
+    (repository / engine / "strategy.yaml").write_text(yaml)
     subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
     subprocess.run(["git", "add", "-A"], cwd=repository, check=True)
     packed = [GIT_BT, "pack", engine, "--runs", "1", "--python", python, "--json"]
@@ -128,7 +132,7 @@ def table(rows: list[Row]) -> str:
 def main() -> None:
     """Measure, print the table, and fail when a budget is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engines", nargs="+", choices=list(CONFIGS), default=list(CONFIGS))
+    parser.add_argument("--engines", nargs="+", choices=list(YAML), default=list(YAML))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     options = parser.parse_args()
