@@ -14,10 +14,11 @@ def main() -> NoReturn:
     try:
         headstart.begin(sys.argv[1:])
         from git_bt.cli import main as run  # click's import: the engine's has begun before it
-    except BaseException:
+
+        run()
+    except BaseException:  # it ends the process itself, unless it is interrupted outside a command
         headstart.drop()
         raise
-    run()
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
