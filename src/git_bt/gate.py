@@ -250,7 +250,7 @@ def judge(evidence: Evidence, policy: Policy) -> Gated:
         _faulty(judged, evidence.fault)
     elif evidence.outcome is not None:
         _ran(judged, evidence.outcome)
-    if evidence.state not in (UNCHANGED, "removed", "unreadable"):
+    if evidence.state not in ("removed", "unreadable"):
         _require_result(judged)
     outcome = evidence.outcome
     here = outcome.environment if outcome else None
@@ -299,7 +299,7 @@ def _ran(judged: _Judged, outcome: Outcome) -> None:
     if failure is not None:
         judged.verdict = failure.verdict
         never = evidence.is_unchanged and not evidence.recorded and evidence.base is None
-        if never and judged.verdict is Verdict.FAILED:
+        if never and evidence.recorded_fault is None and judged.verdict is Verdict.FAILED:
             message = f"fails, as it does on base: {failure.message}"
             judged.say("broken-before", Level.WARNING, message, failure.hint)
             return
@@ -423,7 +423,8 @@ def _expected(judged: _Judged) -> Output | None:
 
 
 def _without_base(judged: _Judged, why: str) -> None:
-    if judged.evidence.acceptance is None and judged.policy.require_accepted:
+    is_accepted = judged.evidence.acceptance is not None and not judged.evidence.is_spent
+    if not is_accepted and judged.policy.require_accepted:
         message = f"whether the output changed cannot be said: base could not be run here ({why})"
         judged.say("incomplete", Level.UNJUDGED, f"{message}, and nothing is recorded for it")
 
@@ -451,6 +452,8 @@ def _require_result(judged: _Judged) -> None:
     if fault is not None:
         judged.say("result-not-here", Level.UNJUDGED, fault.message, fault.hint)
         return
+    if evidence.is_unchanged:
+        return  # base had none either: that is no matter of the range
     level = Level.NO if judged.policy.require_result else Level.NOTE
     hint = f"git bt pack {evidence.strategy} and git bt record on head, then git bt push"
     judged.say("no-result", level, "no result of these inputs is recorded", hint)

@@ -1,5 +1,6 @@
 """Gate: what a range of commits does to its strategies, judged by runs that are made here."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from floxkit import BUY_ONCE, on_trade
 from git_bt.commands.accept import accept
 from git_bt.commands.gate import gate
 from git_bt.commands.record import record
+from git_bt.commands.workspace import open_workspace
 from git_bt.errors import ExitCode, Incomplete, Usage
 from git_bt.gating import Effect, Gated, GateReport, Level
 from git_bt.model import Verdict
@@ -268,6 +270,18 @@ def test_a_revert_needs_an_acceptance_of_its_own(branch: GitRepo) -> None:
     take(branch, ONCE, reason="back again")
     report = gated(branch)
     assert (kinds(report), report.exit_code) == ([], ExitCode.OK)
+
+
+def test_an_acceptance_whose_bundle_is_not_here_counts_for_nothing(branch: GitRepo) -> None:
+    """Its record came, the output that it is of did not: nobody can say what was accepted."""
+    bundle = change(branch, SELL)
+    with open_workspace(branch.path) as workspace:
+        store = workspace.need_store()
+        run = next(run for _, run in store.runs() if run.bundle == bundle)
+        store.save(runs=(replace(run, bundle="f" * 64, kind="accept", reason="lost"),))
+    report = gated(branch)
+
+    assert (kinds(report), report.exit_code) == (["not-accepted"], ExitCode.DIFFERS)
 
 
 def test_an_acceptance_survives_a_squash(branch: GitRepo) -> None:

@@ -97,6 +97,7 @@ def gate(
             runner=Judge(workspace=workspace, grant=grant, step=step),
             records=_records(workspace, span, pairs),
         )
+        findings = (*_policy_findings(proposal, policy), *_bare_findings(proposal))
         found = cases.all(pairs)
         memory.save()
         return GateReport(
@@ -106,7 +107,7 @@ def gate(
             commits=len(span.commits),
             policy=shown_policy(policy),
             strategies=tuple(found),
-            findings=(*_policy_findings(proposal, policy), *_bare_findings(proposal)),
+            findings=findings,
         )
 
 
@@ -188,8 +189,8 @@ class _Cases:
     def all(self, pairs: Iterable[Pair]) -> list[Gated]:
         """Judge all; nothing runs before everything is read that is to be judged by."""
         cases = [case for pair in pairs if (case := self._open(pair)) is not None]
-        self.records.freeze()
         left = [case for case in cases if case.gated is None and case.after is not None]
+        self.records.freeze(case.pair.name for case in left)
         self._run([plan for c in left for plan in (c.after, c.before) if plan is not None])
         for case in left:
             self._take_runs(case)
@@ -216,13 +217,14 @@ class _Cases:
     def _open(self, pair: Pair) -> _Case | None:
         """Read what is to be known of a pair; None of one that has nothing to run."""
         after, before = pair.after, pair.before
+        had_result = self.records.has_result(pair.renamed_from or pair.name)
         evidence = Evidence(
             strategy=pair.name, state=_state(pair), tolerances=_tolerances(pair),
             renamed_from=pair.renamed_from, commit=pair.commit,
             inputs=after.inputs.id if after and after.inputs else None,
             inputs_before=before.inputs.id if before and before.inputs else None,
             path=after.path if after else None,
-            is_old_fault=pair.is_old_fault and not self.records.has_result(pair.name),
+            is_old_fault=pair.is_old_fault and not had_result,
             declared=_declared(pair),
         )  # fmt: skip
         case = _Case(pair=pair, evidence=evidence)

@@ -17,7 +17,7 @@ from git_bt.commands.workspace import Workspace
 from git_bt.errors import Corrupt, Incomplete, Usage
 from git_bt.gate import Recorded, same_output
 from git_bt.gating import Acceptance
-from git_bt.ledger import Baseline, passes
+from git_bt.ledger import Baseline, Claim, passes
 from git_bt.model import NoteLine, Oid, Output, RunRecord, Tolerances
 from git_bt.records import below
 
@@ -40,6 +40,7 @@ class Records:
         self._names = tuple(names)
         self._ids = frozenset(inputs)
         self._outputs: dict[str, Output] = {}
+        self._claimed: dict[str, tuple[Claim, ...]] = {}
 
     # -- results
 
@@ -55,7 +56,7 @@ class Records:
         line = found.line if found is not None and found.inputs == inputs else None
         digest = line.bundle if line is not None and line.origin is None else None
         if digest is None:
-            claims = self._workspace.ledger.claims(inputs)
+            claims = self._claims(inputs)
             digest = claims[0].bundle if claims else None
         if digest is None:
             return None
@@ -73,7 +74,7 @@ class Records:
         """
         found = [
             Recorded(bundle=c.bundle, output=self._output(c.bundle, inputs), run=c.runs[0][1])
-            for c in self._workspace.ledger.claims(inputs)
+            for c in self._claims(inputs)
         ]
         known = {c.bundle for c in found}
         fault = None
@@ -103,7 +104,7 @@ class Records:
         assert pair.after.inputs is not None
         inputs = pair.after.inputs.id
         run = known_run(self._workspace, inputs, engine)
-        claims = self._workspace.ledger.claims(inputs)
+        claims = self._claims(inputs)
         base = self.base(pair.renamed_from or pair.name, inputs)
         if run is None or base is None or len(claims) != 1 or run[1].inputs != inputs:
             return None
@@ -118,9 +119,20 @@ class Records:
 
     # -- acceptances
 
-    def freeze(self) -> None:
-        """Read every acceptance now: what is to be run could write to the store."""
-        self._accepts  # noqa: B018  a cached property
+    def freeze(self, names: Iterable[str]) -> None:
+        """Read now what accepts outputs of strategies: what is to be run could write to the store.
+
+        Args:
+            names: those that will be run, by head's names.
+        """
+        wanted = frozenset(names)
+        if not wanted:
+            return
+        self._citing  # noqa: B018  a cached property
+        for inputs in self._ids | {
+            run.inputs for run in self._accepts.values() if run.strategy in wanted
+        }:
+            self._claims(inputs)
 
     def acceptance(
         self,
@@ -195,7 +207,7 @@ class Records:
         return {digest: run for digest, run in runs if run.kind == "accept"}
 
     def _acceptances(self, name: str, inputs: str) -> Iterator[Acceptance]:
-        for claim in self._workspace.ledger.claims(inputs):
+        for claim in self._claims(inputs):
             for digest, run in claim.runs:
                 if digest in self._accepts and run.inputs == inputs:
                     yield _accepted(digest, run)
@@ -208,12 +220,11 @@ class Records:
 
     def _of_other_inputs(self, name: str, inputs: str) -> Iterator[tuple[Acceptance, str]]:
         """Yield what was accepted of a strategy, and still stands, with the inputs of it."""
-        ledger = self._workspace.ledger
         for digest, run in self._accepts.items():
-            if run.strategy == name and run.inputs != inputs:
-                claims = ledger.claims(run.inputs)
-                if any((digest, run) in claim.runs for claim in claims):
-                    yield _accepted(digest, run), run.inputs
+            if run.strategy != name or run.inputs == inputs:
+                continue
+            if any((digest, run) in claim.runs for claim in self._claims(run.inputs)):
+                yield _accepted(digest, run), run.inputs
 
     def _is_spent(self, run: str) -> bool | None:
         """Tell whether a commit that base has cites this acceptance.
@@ -235,6 +246,11 @@ class Records:
         return repo.git("rev-parse", "--is-shallow-repository").text == "true"
 
     # -- reading
+
+    def _claims(self, inputs: str) -> tuple[Claim, ...]:
+        if inputs not in self._claimed:
+            self._claimed[inputs] = self._workspace.ledger.claims(inputs)
+        return self._claimed[inputs]
 
     @cached_property
     def _baselines(self) -> dict[str, Baseline]:
