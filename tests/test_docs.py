@@ -384,6 +384,8 @@ TUTORIALS = [
     DOCS / "howto" / "gate-on-gitlab.md",
     DOCS / "howto" / "pre-commit-hook.md",
     DOCS / "howto" / "accept-a-changed-result.md",
+    DOCS / "howto" / "after-a-squash-merge.md",
+    DOCS / "howto" / "engine-upgrade.md",
     *(p for p in (DOCS / "tutorial").glob("*.md") if p.name != "index.md"),
 ]
 HEAVY = [DOCS / "howto" / f"{name}.md" for name in ("vectorbt", "zipline", "nautilus", "pybroker")]

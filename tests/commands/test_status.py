@@ -248,6 +248,25 @@ def test_the_program_shows_it(recorded: GitRepo) -> None:
     assert bt("status", "tapes", cwd=recorded).out.startswith("no strategies here")
 
 
+def test_an_entry_file_without_a_strategy_yaml(recorded: GitRepo) -> None:
+    """It is a strategy once it was packed: known, changed, gone; its tape was an option of pack."""
+    recorded.commit("alone", **{"alone.py": BUY_ONCE})
+    assert "alone.py" not in states(recorded)
+    packed = bundle_id(recorded, "alone.py", tape="tapes/three", engine="flox", runs=1)
+    known = states(recorded)["alone.py"]
+    recorded.write("alone.py", BUY_ONCE.replace("1.0", "4.0"))
+    changed = states(recorded)["alone.py"]
+    (recorded.path / "alone.py").unlink()
+    removed = states(recorded)["alone.py"]
+    recorded.git("rm", "-q", "--cached", "alone.py")
+
+    assert (known.state, known.bundle, known.tape_state) == ("known", packed, None)
+    assert (changed.state, changed.bundle) == ("changed", packed)
+    assert changed.hint == "git bt validate alone.py"
+    assert removed.state == "removed"
+    assert "alone.py" not in states(recorded)
+
+
 def test_without_a_commit_and_without_a_work_tree(repo: GitRepo, tmp_path: Path) -> None:
     """An unborn branch has strategies; a bare repository has none to speak of."""
     add_strategy(repo, "s", BUY_ONCE)

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import find_strategies, read_code, read_strategy
-from git_bt.commands.inputs import Inputs, Memory, inputs_in_commit, inputs_of
+from git_bt.commands.inputs import Inputs, Memory, as_packed, inputs_in_commit, inputs_of
 from git_bt.commands.noted import remembered
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.files import Files, commit_files
 from git_bt.ledger import Claim, Run, passes
-from git_bt.model import Captured, CodeLine, NoteLine, Oid, Strategy, Tape, TapeState
+from git_bt.model import Captured, CodeLine, NoteLine, Oid, Strategy, TapeState
 from git_bt.objects import Objects
-from git_bt.records import below, snapshot_id
+from git_bt.records import snapshot_id
 from git_bt.repo import Repo
 from git_bt.reports import RecordReport, Tied, TiedCommit
 
@@ -171,14 +171,7 @@ class CommitTree:
         if packed is None:
             return None
         manifest = where.need_store().bundle(packed.bundle).manifest
-        whole = replace(
-            strategy,
-            engine=manifest.engine.name,
-            config=manifest.config,
-            command=manifest.command,
-            build=manifest.build,
-        )
-        tape = Tape(members=below(manifest.members, "tape/"), content={}, state=TapeState.UNPINNED)
+        whole, tape = as_packed(strategy, manifest)
         return inputs_of(self.files, whole, top=where.top, cwd=where.cwd, tape=tape)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from git_bt.capture.strategy import find_strategies
+from git_bt.capture.strategy import find_strategies, read_strategy
 from git_bt.capture.tape import read_tape
 from git_bt.commands.glance import Facts, Glanced, Glances
+from git_bt.commands.inputs import as_packed, inputs_of
 from git_bt.commands.plan import Grant, interpreter_of
 from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.compare import environment_changes
@@ -23,7 +24,9 @@ MEMORY = "status.json"
 
 
 def status(strategies: Sequence[str] = (), *, cwd: Path | None = None) -> StatusReport:
-    """Return the state of every strategy that has a strategy.yaml, by name; nothing is run.
+    """Return the state of every strategy, by name; nothing is run.
+
+    That is every folder with a strategy.yaml, and every entry file that was packed by its name.
 
     Args:
         strategies: only these and those below them, by path; none means all.
@@ -39,7 +42,11 @@ def status(strategies: Sequence[str] = (), *, cwd: Path | None = None) -> Status
         wanted = [workspace.path_from_top(name) for name in strategies]
         looked = Look(workspace, Glances(repo.cache_dir / MEMORY))
         index = index_files(repo, looked.objects)
-        names = sorted({*find_strategies(workspace.files), *find_strategies(index)})
+        views = (workspace.files, index)
+        declared = {name for files in views for name in find_strategies(files)}
+        packed = workspace.ledger.packed.keys() - declared
+        bare = {name for name in packed if any(files.find(name) for files in views)}
+        names = sorted(declared | bare)
         states = [looked.one(index, name) for name in names if _is_wanted(name, wanted)]
         looked.glances.save()
         found = looked.against_baselines([state for state in states if state is not None])
@@ -89,14 +96,37 @@ class Look:
     def glance(self, files: Files, name: str) -> Glanced | BtError | None:
         """Return what a view holds of a strategy, why it cannot be read, None of nothing to run."""
         folder = "" if name == "." else f"{name}/"
-        if files.find(f"{folder}strategy.yaml") is None:
-            return None
         try:
+            if files.find(f"{folder}strategy.yaml") is None:
+                return self._bare(files, name)
             return self.glances.look(
                 files, name, lambda tape: self._tape(files, tape), top=self.workspace.top
             )
         except BtError as e:
             return e
+
+    def _bare(self, files: Files, name: str) -> Glanced | None:
+        """Return an entry file without a strategy.yaml as it was packed last, None of no such."""
+        packed = self.workspace.ledger.packed.get(name)
+        if packed is None or files.find(name) is None:
+            return None
+        strategy = read_strategy(files, name)
+        if strategy.tape is not None:
+            return None  # it belongs to a folder that says so itself
+        manifest = self.workspace.need_store().bundle(packed.bundle).manifest
+        whole, tape = as_packed(strategy, manifest)
+        top = self.workspace.top
+        return Glanced(
+            facts=Facts(
+                tape=None,
+                engine=manifest.engine.name,
+                root=strategy.root,
+                python=strategy.python,
+                runs=True,
+            ),
+            tape=tape,
+            inputs=inputs_of(files, whole, top=top, cwd=top, tape=tape).id,
+        )
 
     def _tape(self, files: Files, name: str | None) -> Tape:
         place = (id(files), name)  # all views live as long as this does
@@ -130,7 +160,7 @@ class Look:
             state="changed",
             inputs=seen.inputs,
             tape=seen.facts.tape,
-            tape_state=seen.tape.state,
+            tape_state=seen.tape.state if seen.facts.tape else None,  # else nobody names it
         )
         claims = self.workspace.ledger.claims(seen.inputs)
         if len(claims) > 1:
@@ -209,7 +239,7 @@ def _since(said: StrategyState, base: Baseline | None) -> StrategyState:
         return replace(
             said, state="unfetched", bundle=base.bundle, message=message, hint="git bt fetch"
         )
-    hint = f"git bt validate {name}, then git bt pack {name}"
+    hint = f"git bt validate {name}" + (f", then git bt pack {name}" if said.tape else "")
     return replace(said, bundle=base.bundle, hint=hint)
 
 
