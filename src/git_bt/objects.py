@@ -177,8 +177,8 @@ class Objects:
 
     def _answer(self, answers: "_Answers", oid: Oid) -> tuple[str, bytes]:
         head = answers.line().decode(errors="replace").split()
-        # Git ends instead of saying that it lacks an object which a remote has promised.
-        if not head and self._is_left_out(oid):
+        # Of an object that a remote has promised, git before 2.45 does not say so: it ends.
+        if (not head or head[1:] == ["missing"]) and self._is_left_out(oid):
             raise Incomplete(
                 f"object {oid} was left out of this partial clone",
                 hint="git bt fetch; for files of a commit: git fetch --refetch --no-filter",
