@@ -8,6 +8,7 @@ these files; tests/test_docs.py holds them together. To write files for a new fo
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,13 @@ from git_bt.records import (
 )
 from git_bt.spool import Spool, encode_code
 from git_bt.spool_reading import Spooled, read_spool
+from git_bt.sweep_chunks import decode_chunk, encode_chunk
 from git_bt.sweep_records import (
     Surroundings,
     Sweep,
     SweepRun,
-    decode_chunk,
+    decode_surroundings,
     decode_sweep,
-    encode_chunk,
     encode_surroundings,
     encode_sweep,
     encode_sweep_run,
@@ -153,6 +154,13 @@ def note_line() -> NoteLine:
 
 
 AROUND = Surroundings(python="3.11.7", platform="linux-x86_64", packages=PACKAGES)
+AROUND_IN_GIT = replace(
+    AROUND,
+    argv=("strategies/ema.py", "--fast", "12"),
+    commit="4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    is_dirty=True,
+    diff="--- a/ema.py\n+++ b/ema.py\n@@ -1 +1 @@\n-FAST = 11\n+FAST = 12\n",
+)
 SWEEP = Sweep(name="ema", snapshot=snapshot_id(SNAPSHOT), engine="flox", tape="tapes/btc")
 
 
@@ -219,6 +227,7 @@ def golden_bytes() -> dict[str, bytes]:
         "sweep.json": encode_sweep(SWEEP),
         "sweep-chunk.csv": encode_chunk(sweep_runs()),
         "sweep-environment.json": encode_surroundings(AROUND),
+        "sweep-environment-git.json": encode_surroundings(AROUND_IN_GIT),
         "spool.txt": spool(),
     } | {name: encode_table(COLUMNS[name], rows) for name, rows in TABLES.items()}
 
@@ -242,6 +251,9 @@ def test_the_golden_sweep_is_read() -> None:
     read_spool((GOLDEN / "spool.txt").read_bytes(), "spool.txt", found)
 
     assert sweep == SWEEP
+    for name, around in (("", AROUND), ("-git", AROUND_IN_GIT)):
+        data = (GOLDEN / f"sweep-environment{name}.json").read_bytes()
+        assert decode_surroundings(data) == around
     assert {sweep_run_id(run) for run in chunk} == found.runs.keys()
     assert found.codes == {snapshot_id(SNAPSHOT): CAPTURED}
     assert found.notices == []

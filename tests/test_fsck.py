@@ -20,7 +20,8 @@ from git_bt.repo import Repo
 from git_bt.reports import FsckReport, Problem
 from git_bt.store import Store
 from git_bt.store_layout import REF, place
-from git_bt.sweep_records import encode_chunk, sweep_id
+from git_bt.sweep_chunks import encode_chunk
+from git_bt.sweep_records import sweep_id
 from store_cases import ENVIRONMENT, bundle_of, run_of, snapshot_of, swept_of
 
 GIT = ("git", "-c", "core.fsmonitor=false")

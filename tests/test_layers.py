@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "git_bt"
-BASE = {"errors", "model", "canonical", "fields", "records", "sweep_records", "paths"}
+BASE = {
+    "errors", "model", "canonical", "fields", "records", "sweep_records", "sweep_chunks", "paths",
+}  # fmt: skip
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "model": {"errors"},
@@ -24,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "fields": {"errors"},
     "records": {"errors", "model", "canonical", "fields"},
     "sweep_records": {"errors", "model", "canonical", "fields"},
+    "sweep_chunks": {"errors", "canonical", "sweep_records"},
     "spool": BASE,
     "spool_reading": BASE | {"spool"},
     "sweeping": BASE,

@@ -7,21 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_bt.errors import Corrupt
+from git_bt.sweep_chunks import cell_of, decode_chunk, encode_chunk, scalar_of
 from git_bt.sweep_records import (
     Scalar,
     Surroundings,
     Sweep,
     SweepRun,
-    cell_of,
-    decode_chunk,
     decode_surroundings,
     decode_sweep,
     decode_sweep_run,
-    encode_chunk,
     encode_surroundings,
     encode_sweep,
     encode_sweep_run,
-    scalar_of,
     sweep_run_id,
 )
 
@@ -103,10 +100,25 @@ def test_a_sweep_gives_itself_back(
     assert decode_sweep(encode_sweep(sweep)) == sweep
 
 
-@given(TEXTS, st.dictionaries(TEXTS, TEXTS))
-def test_surroundings_give_themselves_back(text: str, packages: dict[str, str]) -> None:
-    """Python, platform and packages."""
-    found = Surroundings(python=text, platform=text, packages=packages)
+@given(
+    TEXTS,
+    st.dictionaries(TEXTS, TEXTS),
+    st.none() | st.lists(TEXTS).map(tuple),
+    st.none() | TEXTS,
+    st.none() | st.booleans(),
+)
+def test_surroundings_give_themselves_back(
+    text: str,
+    packages: dict[str, str],
+    argv: tuple[str, ...] | None,
+    diff: str | None,
+    is_dirty: bool | None,
+) -> None:
+    """Python, platform and packages; what git knows where it does, what is absent stays absent."""
+    found = Surroundings(
+        python=text, platform=text, packages=packages, argv=argv, commit=diff, is_dirty=is_dirty,
+        diff=diff,
+    )  # fmt: skip
 
     assert decode_surroundings(encode_surroundings(found)) == found
 

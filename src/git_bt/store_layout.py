@@ -38,15 +38,14 @@ from git_bt.records import (
     run_id,
     snapshot_id,
 )
+from git_bt.sweep_chunks import decode_chunk, encode_chunk
 from git_bt.sweep_records import (
     Surroundings,
     Sweep,
     SweepRun,
     Swept,
-    decode_chunk,
     decode_surroundings,
     decode_sweep,
-    encode_chunk,
     encode_surroundings,
     encode_sweep,
     run_order,

@@ -63,7 +63,8 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: Any) -> None:
 
 
 @given(st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False)
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(st.text("abcdef", min_size=1, max_size=3), inner, max_size=3),
@@ -71,7 +72,7 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: Any) -> None:
 ))  # fmt: skip
 def test_json_is_yaml(value: Any) -> None:
     """Whatever JSON says, the document says."""
-    text = json.dumps({"a": value}, ensure_ascii=False).replace("Infinity", ".inf")
+    text = json.dumps({"a": value}, ensure_ascii=False)
 
     assert read_document(text.encode()).plain() == {"a": value}
 

@@ -82,7 +82,10 @@ def read_document(data: bytes) -> Node:
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise Malformed(f"{where}{e.problem or e.context}") from e
+        said = e.problem or e.context or ""
+        if "nesting depth" in said:  # libyaml has a limit of its own, and looks far ahead
+            said = f"nested deeper than {MAX_DEPTH}"
+        raise Malformed(f"{where}{said}") from e
     except yaml.YAMLError as e:
         raise Malformed(str(e).splitlines()[0]) from e
 
