@@ -8,6 +8,7 @@ from conftest import GitRepo
 from floxkit import BUY_ONCE, write_tape
 from git_bt.adopting import AdoptReport
 from git_bt.capture.guess import guess_entry, guess_files, guess_tape
+from git_bt.capture.guess_config import guess_config
 from git_bt.commands.adopt import adopt
 from git_bt.errors import Usage
 from git_bt.files import folder_files
@@ -212,3 +213,66 @@ def test_nothing_is_written_where_a_word_is_wrong(plain: GitRepo) -> None:
             adopted(plain, "strategies/ema", **options)
 
     assert not (plain.path / "strategies/ema/strategy.yaml").exists()
+
+
+# -- settings -------------------------------------------------------------------------------------
+
+SCRIPT = """\
+from backtesting import Backtest, Strategy
+from backtesting.test import GOOG
+
+CASH = 5_000
+
+
+class Buy(Strategy):
+    size = 1
+
+    def init(self): pass
+
+    def next(self):
+        if not self.position:
+            self.buy(size=self.size)
+
+
+if __name__ == "__main__":
+    bt = Backtest(GOOG, Buy, cash=CASH, commission=.002, exclusive_orders=True, spreed=1e-05)
+    print(bt.run(size=2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "config", "unread"),
+    [
+        (SCRIPT, {"commission": 0.002, "exclusive_orders": True, "spreed": 1e-05,
+                  "params": {"size": 2}}, ("cash",)),
+        ("b.Backtest(d, S, commission=(1, 0.01)).run(**best)", {"commission": [1, 0.01]}, ("**",)),
+        ("Backtest(d, S, cash=1)\nBacktest(d, S, cash=2)", {}, ()),
+        ("run(x=1)", {}, ()),
+    ],
+    ids=["script", "chained", "two", "none"],
+)  # fmt: skip
+def test_settings_are_read_from_the_one_call(
+    tmp_path: Path, text: str, config: dict[str, object], unread: tuple[str, ...]
+) -> None:
+    """Plain values are taken; what the script works out is named; of two calls neither counts."""
+    write(tmp_path, **{"s/a.py": text})
+    found = guess_config(folder_files(tmp_path), "s/a.py", "backtesting")
+
+    assert (found.config, found.unread) == (config, unread)
+
+
+def test_a_script_is_adopted_with_its_settings(repo: GitRepo) -> None:
+    """Without its commission the bundle would say another profit than the script prints."""
+    days = (f"2024-01-{day:02d},{day},{day + 1},{day - 1},{day},100" for day in range(10, 30))
+    bars = "\n".join(["Date,Open,High,Low,Close,Volume", *days]) + "\n"
+    repo.commit("script", **{"s/a.py": SCRIPT, "tapes/GOOG.csv": bars})
+    report = adopted(repo, "s", tape=str(repo.path / "tapes/GOOG.csv"))
+
+    assert report.text.splitlines()[-1] == (
+        "config: {commission: 0.002, exclusive_orders: true, params: {size: 2}}"
+    )
+    said = [(g.value, g.why.split(",")[0]) for g in report.guesses if g.what == "config"]
+    assert said[1] == ("cash, spreed", "not read")
+    assert report.packed.verdict is Verdict.REPRODUCED
+    assert report.packed.metrics is not None
+    assert report.packed.metrics.fees

@@ -262,7 +262,8 @@ def guess_tape(files: Files, entry: Entry) -> Guess:
             )
     raise Usage(
         f"no tape for {entry.path}: no file of market data is named in it or lies beside it",
-        hint=f"git bt adopt {entry.path} --tape PATH",
+        hint=f"git bt adopt {entry.path} --tape PATH; data that a package brings, or that code"
+        " makes, is written to a file first, such as GOOG.to_csv(PATH)",
     )
 
 

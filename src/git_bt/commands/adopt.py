@@ -9,6 +9,7 @@ from typing import Any
 
 from git_bt.adopting import AdoptReport, Guessed
 from git_bt.capture.guess import Entry, Guess, guess_entry, guess_files, guess_tape
+from git_bt.capture.guess_config import CALLS, guess_config
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
 from git_bt.commands.pack import pack
@@ -54,7 +55,8 @@ def adopt(
         if workspace.files.find(place) is not None:
             raise Usage(f"{place} is there already", hint=f"git bt pack {folder or '.'}")
         found = _tape(workspace, entry, tape)
-        keys = _keys(workspace, entry, folder, found)
+        config, settings = _config(workspace, entry)
+        keys = {**_keys(workspace, entry, folder, found), **({"config": config} if config else {})}
         text = "".join(f"{key}: {_yaml(value)}\n" for key, value in keys.items())
         _write(workspace.top / place, text)
     top = workspace.top
@@ -73,6 +75,7 @@ def adopt(
             Guessed(what="engine", value=entry.engine.value, why=entry.engine.why),
             Guessed(what="entry_point", value=entry.path, why=_why_entry(entry, name)),
             Guessed(what="tape", value=found.value, why=found.why),
+            *settings,
         ),
         packed=report,
     )
@@ -114,10 +117,40 @@ def _keys(workspace: Workspace, entry: Entry, folder: str, tape: Guess) -> Mappi
     return keys
 
 
+def _config(workspace: Workspace, entry: Entry) -> tuple[dict[str, Any], list[Guessed]]:
+    """Return the settings that the entry file states and its engine knows, and what to say."""
+    engine = entry.engine.value
+    found = guess_config(workspace.files, entry.path, engine)
+    adapter = load_adapter(engine)
+    config, left = {}, list(found.unread)
+    for key, value in found.config.items():
+        try:
+            adapter.complete({key: value})
+        except (Usage, ValueError):
+            left.append(key)
+        else:
+            config[key] = value
+    said = []
+    if config:
+        value = ", ".join(f"{key} {_yaml(value)}" for key, value in config.items())
+        said.append(Guessed(what="config", value=value, why=f"its {CALLS[engine]}(…) says so"))
+    if left:
+        why = "not read, and the engine's own is used: write it to config:"
+        said.append(Guessed(what="config", value=", ".join(left), why=why))
+    return config, said
+
+
 def _yaml(value: Any) -> str:
-    """Return a text or a list of texts so that YAML reads it back; a JSON text is one of YAML."""
+    """Return a plain value so that YAML reads it back; a JSON text is one of YAML."""
     if isinstance(value, list):
         return "[" + ", ".join(_yaml(each) for each in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, float):
+        text = repr(value)  # YAML takes 1e-05 for a text
+        return text if "." in text else text.replace("e", ".0e")
+    if not isinstance(value, str) or not value:
+        return json.dumps(value)
     plain = value.replace("/", "").replace(".", "").replace("_", "").replace("-", "")
     is_plain = plain.isalnum() and plain.isascii() and not plain.isdigit() and value[0] != "-"
     is_word = value.lower() not in ("true", "false", "null", "yes", "no", "on", "off", "nan")
