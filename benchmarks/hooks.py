@@ -5,7 +5,7 @@
 Beside `python -c "import click"`, which is what a program of this kind cannot be faster than, and
 beside pre-commit with a hook that does nothing. Every command is a fresh process; peers take turns
 within a round, so that a busy machine slows both; the figures are medians. Exits with 1 when the
-budget of docs/explanation/speed-of-hooks.md is missed.
+budget of docs/explanation/speed-of-hooks.md is missed. The gate has `benchmarks/gate.py` beside it.
 """
 
 import argparse

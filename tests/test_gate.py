@@ -6,7 +6,8 @@ import pytest
 
 from git_bt.canonical import COLUMNS, encode_json, encode_table
 from git_bt.errors import Incomplete
-from git_bt.gate import UNCHANGED, Evidence, Recorded, judge
+from git_bt.evidence import UNCHANGED, Evidence, Recorded
+from git_bt.gate import judge
 from git_bt.gating import Acceptance, Effect, Gated, Level
 from git_bt.model import Failure, Outcome, Output, Verdict
 from git_bt.policy import Policy

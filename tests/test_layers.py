@@ -64,7 +64,9 @@ ROOMS: dict[str, set[str]] = {
         "sync",
     },
     "fsck": BASE | {"repo", "objects", "publish", "store_layout", "notes", "reports", "fsck"},
-    "gate": BASE | {"gating", "policy", "compare", "metrics"},
+    "declared": BASE | {"gating", "policy"},
+    "evidence": BASE | {"gating"},
+    "gate": BASE | {"gating", "evidence", "policy", "compare", "metrics"},
     "commands": BASE
     | {
         "caches", "headstart", "spool", "spool_reading", "ranking", "sweeping",
@@ -72,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
         "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store",
         "ledger", "sync", "fsck", "reports", "looking", "sharing", "hooking", "adopting",
         "capturing", "engines", "policy",
-        "gating", "gate", "commands",
+        "gating", "declared", "evidence", "gate", "commands",
     },
     "recorder": BASE | {"spool", "engines", "live", "capture", "commands"},
     "autocapturing": BASE | {"live", "capture", "repo", "commands", "recorder"},

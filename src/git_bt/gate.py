@@ -5,21 +5,18 @@ this machine decide. What was recorded is held against them; of the words of tho
 nothing counts but that a person accepted an output, and only where the run here gives that output.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 from git_bt.compare import compare, environment_changes
 from git_bt.errors import BtError, Corrupt, ExitCode
-from git_bt.gating import Acceptance, Effect, Finding, Gated, InputChange, Level
+from git_bt.evidence import Evidence, Recorded
+from git_bt.gating import Effect, Finding, Gated, Level
 from git_bt.metrics import metrics_of
 from git_bt.model import (
     Comparison,
     Metrics,
     Outcome,
     Output,
-    RunRecord,
-    Strategy,
     Tolerances,
     Verdict,
 )
@@ -31,145 +28,6 @@ _EFFECTS = {
     Verdict.EXTENDED: Effect.EXTENDED,
     Verdict.DIVERGED: Effect.CHANGED,
 }
-UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A result that somebody recorded: its output, whose bytes are proved, and the run's record.
-
-    `fork` is where it was taken from when that is no remote of ours; then there is no record.
-    """
-
-    bundle: str
-    output: Output
-    run: RunRecord | None = None
-    fork: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """Everything that the judgement of one strategy rests on.
-
-    `outcome` is head's run here, `again` a second, varied one, `before` that of base's tree.
-    `recorded` are the results of head's inputs, `base` is what is recorded for base. The faults
-    say why there is no such thing. `extension` compares outputs of which the second tape only
-    grew. `is_spent`: the acceptance belongs to an earlier change, which base has already.
-    """
-
-    strategy: str
-    state: str
-    tolerances: Tolerances
-    tick_size: float | None = None
-    renamed_from: str | None = None
-    commit: str | None = None
-    inputs: str | None = None
-    inputs_before: str | None = None
-    path: str | None = None
-    outcome: Outcome | None = None
-    again: Outcome | None = None
-    before: Outcome | None = None
-    recorded: tuple[Recorded, ...] = ()
-    base: Recorded | None = None
-    fault: BtError | None = None
-    is_old_fault: bool = False
-    before_fault: BtError | None = None
-    recorded_fault: BtError | None = None
-    extension: Comparison | None = None
-    extension_message: str = ""
-    acceptance: Acceptance | None = None
-    is_spent: bool = False
-    changes: tuple[InputChange, ...] = ()
-    declared: tuple[Finding, ...] = ()
-
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether base has the same inputs."""
-        return self.state == UNCHANGED
-
-
-# -- what the tree declares -----------------------------------------------------------------------
-
-
-def declared_changes(before: Strategy, after: Strategy, path: str) -> tuple[Finding, ...]:
-    """Return what a strategy.yaml would have its own judge do otherwise; base's words hold.
-
-    Args:
-        before: as base has it.
-        after: as head has it.
-        path: of head's strategy.yaml.
-    """
-    found = []
-    if dict(before.compare) != dict(after.compare):
-        old, new = shown_tolerances(before.compare), shown_tolerances(after.compare)
-        message = f"the tolerance changes: {old} → {new}; judged by base's"
-        found.append(_warning("tolerance-changed", message, after.name, path))
-    if before.python != after.python:
-        old, new = before.python or "none", after.python or "none"
-        message = f"the interpreter changes: {old} → {new}; base's is used"
-        found.append(_warning("interpreter-changed", message, after.name, path))
-    return tuple(found)
-
-
-def declared_new(after: Strategy, path: str) -> tuple[Finding, ...]:
-    """Return what a new strategy declares for its own judge: base has no word on it."""
-    found = []
-    if after.compare:
-        message = f"it brings its own tolerance: {shown_tolerances(after.compare)}"
-        found.append(_warning("tolerance-changed", message, after.name, path))
-    if after.python is not None:
-        message = f"it brings its own interpreter: {after.python}"
-        found.append(_warning("interpreter-changed", message, after.name, path))
-    return tuple(found)
-
-
-def policy_changes(before: Policy, after: Policy) -> tuple[Finding, ...]:
-    """Return a finding for each key of the policy that the range changes."""
-    old, new = shown_policy(before), shown_policy(after)
-    return tuple(
-        Finding(
-            kind="policy-changed",
-            level=Level.WARNING,
-            message=f"the policy changes: {name}: {_word(old[name])} → {_word(new[name])};"
-            " judged by base's",
-            path="pyproject.toml",
-        )
-        for name in old
-        if old[name] != new[name]
-    )
-
-
-def shown_policy(policy: Policy) -> dict[str, Any]:
-    """Return a policy by the words that a user writes."""
-    found: dict[str, Any] = {
-        each.name.replace("_", "-"): getattr(policy, each.name) for each in fields(policy)
-    }
-    found["max-drop"] = {
-        limit.metric: f"{100 * limit.amount:g}%" if limit.relative else limit.amount
-        for limit in policy.max_drop
-    }
-    return found
-
-
-def shown_tolerances(tolerances: Tolerances) -> str:
-    """Return tolerances as strategy.yaml has them, on one line."""
-    words = []
-    for name, tolerance in sorted(tolerances.items()):
-        parts = [f"{n} {getattr(tolerance, n):g}" for n in ("rtol", "atol")]
-        words.append(f"{name} " + " ".join(p for p in parts if not p.endswith(" 0")))
-    return ", ".join(words) or "exact"
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
-    return str(value)
-
-
-def _warning(kind: str, message: str, strategy: str, path: str | None) -> Finding:
-    return Finding(kind=kind, level=Level.WARNING, message=message, strategy=strategy, path=path)
 
 
 # -- what came here -------------------------------------------------------------------------------

@@ -13,6 +13,15 @@ from git_bt.bundle import build_bundle
 from git_bt.commands.extension import judge_extension
 from git_bt.commands.inputs import Memory
 from git_bt.commands.judging import Judge
+from git_bt.commands.paired import (
+    Planned,
+    declared_by,
+    input_changes,
+    refuse_interpreters,
+    state_of,
+    tape_findings,
+    tolerances_of,
+)
 from git_bt.commands.plan import (
     Engine,
     Grant,
@@ -25,26 +34,13 @@ from git_bt.commands.record import MEMORY
 from git_bt.commands.recorded import Records
 from git_bt.commands.settling import inputs_of_job
 from git_bt.commands.workspace import Step, Workspace, open_workspace
+from git_bt.declared import policy_changes, shown_policy
 from git_bt.errors import BtError, CannotWork, Corrupt, Incomplete, Usage
-from git_bt.files import Files
-from git_bt.gate import (
-    UNCHANGED,
-    Evidence,
-    Recorded,
-    declared_changes,
-    declared_new,
-    gone,
-    is_in_doubt,
-    judge,
-    known,
-    policy_changes,
-    shown_policy,
-)
-from git_bt.gating import Acceptance, Finding, Gated, GateReport, InputChange, Level
-from git_bt.interpreters import Wanted, candidates
-from git_bt.model import Captured, Outcome, Output, Strategy, TapeState, Tolerances, Verdict
+from git_bt.evidence import Evidence, Recorded
+from git_bt.gate import gone, is_in_doubt, judge, known
+from git_bt.gating import Acceptance, Finding, Gated, GateReport, Level
+from git_bt.model import Outcome, Output, Verdict
 from git_bt.policy import Policy, read_policy
-from git_bt.runner import Job
 
 
 def gate(
@@ -145,22 +141,6 @@ def _bare_findings(proposal: Proposal) -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planned:
-    """A strategy of a commit, ready to run."""
-
-    strategy: Strategy
-    engine: Engine
-    job: Job
-    captured: Captured
-    inputs: str
-
-    @property
-    def key(self) -> tuple[str, Path]:
-        """What makes a run the same run."""
-        return self.inputs, self.engine.interpreter.executable
-
-
 @dataclass(slots=True, kw_only=True)
 class _Case:
     """A pair on its way to a judgement; `gated` is set once it is reached."""
@@ -168,8 +148,8 @@ class _Case:
     pair: Pair
     evidence: Evidence
     gated: Gated | None = None
-    after: _Planned | None = None
-    before: _Planned | None = None
+    after: Planned | None = None
+    before: Planned | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -219,13 +199,13 @@ class _Cases:
         after, before = pair.after, pair.before
         had_result = self.records.has_result(pair.renamed_from or pair.name)
         evidence = Evidence(
-            strategy=pair.name, state=_state(pair), tolerances=_tolerances(pair),
+            strategy=pair.name, state=state_of(pair), tolerances=tolerances_of(pair),
             renamed_from=pair.renamed_from, commit=pair.commit,
             inputs=after.inputs.id if after and after.inputs else None,
             inputs_before=before.inputs.id if before and before.inputs else None,
             path=after.path if after else None,
             is_old_fault=pair.is_old_fault and not had_result,
-            declared=_declared(pair),
+            declared=declared_by(pair),
         )  # fmt: skip
         case = _Case(pair=pair, evidence=evidence)
         if after is None or (after.inputs is None and after.fault is None):
@@ -261,7 +241,7 @@ class _Cases:
             case.evidence,
             inputs=case.after.inputs,
             tick_size=engine.config.get("tick_size"),
-            declared=(*case.evidence.declared, *_tape_findings(case.after, case.evidence)),
+            declared=(*case.evidence.declared, *tape_findings(case.after, case.evidence)),
         )
         if pair.before is None or evidence.is_unchanged:
             return
@@ -292,13 +272,13 @@ class _Cases:
         strategy = replace(side.strategy, python=python)
         root = self.workspace.top / strategy.root
         wanted = wanted_by(self.workspace, self.grant, root, python)
-        _refuse_interpreters(self.workspace, side.files, wanted)
+        refuse_interpreters(self.workspace, side.files, wanted)
         return engine_of_strategy(self.workspace, strategy, self.grant)
 
-    def _plan(self, side: Held, engine: Engine) -> _Planned:
+    def _plan(self, side: Held, engine: Engine) -> Planned:
         there = replace(self.workspace, view=lambda repo, objects: side.files)
         job, captured, _ = job_of_strategy(there, side.strategy, engine, self.grant)
-        return _Planned(
+        return Planned(
             strategy=side.strategy,
             engine=engine,
             job=job,
@@ -308,7 +288,7 @@ class _Cases:
 
     # -- the runs
 
-    def _run(self, plans: Iterable[_Planned], variation: int = 0) -> None:
+    def _run(self, plans: Iterable[Planned], variation: int = 0) -> None:
         """Run each job once, several at once; what keeps one from running hides no other."""
         wanted = {(plan.key, variation): plan for plan in plans}
         left = {key: plan for key, plan in wanted.items() if key not in self._ran}
@@ -317,7 +297,7 @@ class _Cases:
         )
         self._ran |= dict(zip(left, outcomes, strict=True))
 
-    def _one(self, plan: _Planned, variation: int) -> Outcome | BtError:
+    def _one(self, plan: Planned, variation: int) -> Outcome | BtError:
         self.runner.step(f"running {plan.strategy.name}")
         try:
             with self.runner.child(plan.engine, variation=variation) as child:
@@ -360,7 +340,7 @@ class _Cases:
         evidence = replace(evidence, acceptance=acceptance, is_spent=is_spent)
         if case.before is None:
             return evidence
-        evidence = replace(evidence, changes=tuple(_changes(case.before, case.after)))
+        evidence = replace(evidence, changes=tuple(input_changes(case.before, case.after)))
         return self._extended(case.before, case.after, evidence, output)
 
     def _acceptance(self, case: _Case, output: Output) -> tuple[Acceptance | None, bool]:
@@ -378,7 +358,7 @@ class _Cases:
         return found, is_spent and not evidence.is_unchanged
 
     def _extended(
-        self, before: _Planned, after: _Planned, evidence: Evidence, output: Output
+        self, before: Planned, after: Planned, evidence: Evidence, output: Output
     ) -> Evidence:
         """Add what is to be said where base's tape was another one."""
         ran = evidence.before.output if evidence.before else None
@@ -403,99 +383,3 @@ class _Cases:
         if said is None:
             return evidence
         return replace(evidence, extension=said.comparison, extension_message=said.message)
-
-
-# -- one pair -------------------------------------------------------------------------------------
-
-
-def _state(pair: Pair) -> str:
-    if pair.after is None:
-        return "removed"
-    if pair.after.fault is not None:
-        return "unreadable"
-    if pair.renamed_from:
-        return "renamed"
-    if pair.is_unchanged:
-        return UNCHANGED
-    is_new = pair.before is None or (pair.before.inputs is None and pair.before.fault is None)
-    return "new" if is_new else "changed"
-
-
-def _tolerances(pair: Pair) -> Tolerances:
-    """Return base's tolerances; those that a new strategy brings are said with it."""
-    for side in (pair.word, pair.after):
-        strategy = side.readable if side else None
-        if strategy is not None:
-            return strategy.compare
-    return {}
-
-
-def _declared(pair: Pair) -> tuple[Finding, ...]:
-    after = pair.after.readable if pair.after else None
-    if pair.after is None or after is None or pair.commit is not None:
-        return ()
-    before = pair.word.readable if pair.word else None
-    if before is None:
-        return declared_new(after, pair.after.path)
-    return declared_changes(before, after, pair.after.path)
-
-
-def _tape_findings(planned: _Planned, evidence: Evidence) -> tuple[Finding, ...]:
-    tape = planned.job.tape
-    if tape is None or tape.state in (TapeState.TRACKED, TapeState.PINNED, TapeState.CHANGED):
-        return ()
-    name = planned.strategy.tape
-    message = f"the tape {name} is neither tracked nor pinned: what lies here was run on"
-    return (
-        Finding(
-            kind="tape-unpinned", level=Level.WARNING, message=message, strategy=evidence.strategy,
-            path=evidence.path, commit=evidence.commit, hint=f"git bt tape pin {name}",
-        ),
-    )  # fmt: skip
-
-
-def _changes(before: _Planned, after: _Planned) -> Iterable[InputChange]:
-    """Yield what of the inputs is another one, by what a reviewer calls it."""
-    one, two = before.job, after.job
-    assert one.tape is not None
-    assert two.tape is not None
-    named = {
-        "code": ({p: m.sha256 for p, m in one.members.items()},
-                 {p: m.sha256 for p, m in two.members.items()}),
-        "config": (dict(one.config), dict(two.config)),
-        "tape": ({p: m.sha256 for p, m in one.tape.members.items()},
-                 {p: m.sha256 for p, m in two.tape.members.items()}),
-        "engine": (_engine_words(before), _engine_words(after)),
-    }  # fmt: skip
-    for what, (old, new) in named.items():
-        for name in sorted({*old, *new}):
-            if old.get(name) != new.get(name):
-                yield InputChange(what=what, name=name, before=old.get(name), after=new.get(name))
-
-
-def _engine_words(planned: _Planned) -> dict[str, object]:
-    strategy = planned.strategy
-    return {
-        "engine": planned.engine.adapter.NAME,
-        "entry_point": planned.job.entry_point,
-        "command": None if strategy.command is None else list(strategy.command),
-        "build": None if strategy.build is None else list(strategy.build),
-    }
-
-
-def _refuse_interpreters(workspace: Workspace, files: Files, wanted: Wanted) -> None:
-    """Refuse to ask an interpreter that is a file of the commit that it would judge.
-
-    Raises:
-        Incomplete: it, a link that leads to it, or anything of its environment is tracked.
-    """
-    tops = {workspace.top, workspace.top.resolve()}
-    for executable in candidates(wanted):
-        for path in (executable.relative_to(t) for t in tops if executable.is_relative_to(t)):
-            prefix = path.parents[1].as_posix() if len(path.parts) > 2 else path.as_posix()
-            places = (place.as_posix() for place in (path, *path.parents[:-1]))
-            if files.is_tracked(prefix) or any(files.find(place) for place in places):
-                raise Incomplete(
-                    f"the interpreter {path} is a file of the commit that is judged",
-                    hint="--python PATH, of an environment that the commit does not hold",
-                )

@@ -160,6 +160,7 @@ class Proposal:
         self.span = span
         self.memory = memory
         self._trees: dict[Oid, CommitTree] = {}
+        self._strategies: dict[Oid, dict[str, Held]] = {}
 
     def tree(self, commit: Oid) -> CommitTree:
         """Return the tree of a commit; it is listed once."""
@@ -210,8 +211,12 @@ class Proposal:
             )
 
     def _held(self, commit: Oid) -> dict[str, Held]:
-        tree = self.tree(commit)
-        return {name: Held(tree, name) for name in find_strategies(tree.files)}
+        """Return the strategies of a commit; each is read once, whichever side it stands on."""
+        if commit not in self._strategies:
+            tree = self.tree(commit)
+            names = find_strategies(tree.files)
+            self._strategies[commit] = {name: Held(tree, name) for name in names}
+        return dict(self._strategies[commit])
 
     def _renamed(
         self, start: Oid, end: Oid, before: dict[str, Held], after: dict[str, Held]

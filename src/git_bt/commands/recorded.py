@@ -15,7 +15,8 @@ from git_bt.commands.proposal import Pair
 from git_bt.commands.reuse import known_run
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import Corrupt, Incomplete, Usage
-from git_bt.gate import Recorded, same_output
+from git_bt.evidence import Recorded
+from git_bt.gate import same_output
 from git_bt.gating import Acceptance
 from git_bt.ledger import Baseline, Claim, passes
 from git_bt.model import NoteLine, Oid, Output, RunRecord, Tolerances
