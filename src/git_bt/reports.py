@@ -217,6 +217,7 @@ class RestoreReport:
     snapshot: str | None
     directory: str
     files: tuple[str, ...]
+    notices: tuple[Notice, ...] = ()
     exit_code: ExitCode = ExitCode.OK
 
 

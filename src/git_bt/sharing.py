@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from git_bt.errors import ExitCode
-from git_bt.model import Comparison, EngineVersion, Oid
+from git_bt.model import Comparison, EngineVersion, Notice, Oid
 from git_bt.reports import Change
 
 
@@ -110,6 +110,7 @@ class PushReport:
     came: Amount
     attempts: int
     divergences: tuple[Divergence, ...]
+    notices: tuple[Notice, ...] = ()
     exit_code: ExitCode = ExitCode.OK
 
 

@@ -124,13 +124,13 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(project: GitRepo) -> None
 # -- code that was captured -----------------------------------------------------------------------
 
 
-def snapshot(repo: GitRepo, *, flush: bool = True) -> str:
-    """Record one run of a strategy with a helper, and return the id of its code."""
+def snapshot(repo: GitRepo, *, flush: bool = True, runs: int = 1) -> str:
+    """Record runs of a strategy with a helper, and return the id of its code."""
     from commands.test_sweep import captured, record
     from git_bt.commands.sweep import ls
 
     files = {"sub/main.py": "import helper\nX = helper.X\n", "sub/helper.py": "X = 5\n"}
-    record(repo, ({}, {}), files=files)
+    record(repo, *[({}, {})] * runs, files=files)
     if flush:
         ls(cwd=repo.path)
     return snapshot_id(captured(files, "sub/helper.py").snapshot)
@@ -152,6 +152,17 @@ def test_captured_code_is_restored_and_can_be_imported(
     assert report.files == ("sub/helper.py", "sub/main.py")
     assert (tmp_path / "out/sub/main.py").read_text() == "import helper\nX = helper.X\n"
     assert done.stdout == "5\n"
+
+
+def test_a_torn_spool_is_said(repo: GitRepo, tmp_path: Path) -> None:
+    """Who looks for code in the spool takes in its runs, and one of them is lost."""
+    digest = snapshot(repo, flush=False, runs=2)
+    (file,) = (repo.path / ".git/bt/spool").glob("*.spool")
+    file.write_bytes(file.read_bytes()[:-9])
+    report = restore(digest, str(tmp_path / "out"), cwd=repo.path)
+
+    assert report.snapshot == digest
+    assert [notice.kind for notice in report.notices] == ["spool_torn"]
 
 
 def test_a_sweep_stands_for_its_code(repo: GitRepo, tmp_path: Path) -> None:

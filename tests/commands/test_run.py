@@ -13,12 +13,14 @@ import pytest
 
 from conftest import GitRepo
 from git_bt.commands.flush import flush
+from git_bt.commands.promote import promote
 from git_bt.commands.run import run
 from git_bt.errors import CannotWork, Usage
 from git_bt.objects import Objects
 from git_bt.repo import Repo
 from git_bt.spool_reading import Spooled, read_spool
 from git_bt.store import Store
+from git_bt.sweep_records import sweep_run_id
 from projects import PYTHON, Ran, bt, checked
 
 BARS = "date,open,high,low,close,volume\n" + "".join(
@@ -157,6 +159,8 @@ def test_an_untouched_strategy_becomes_a_bundle(engine: str, project: GitRepo) -
     assert judged["bundles"][0]["verdict"] == "reproduced", judged
     shown = bt("show", answer["bundle"], "--json", cwd=project).json
     assert shown["metrics"]["fill_count"] > 5
+    with pytest.raises(Usage, match=f"is bundle {row.bundle[:12]} already"):
+        promote(sweep_run_id(row), step=print, cwd=project.path)
 
 
 @pytest.mark.parametrize("engine", STRATEGIES)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from commands.test_flush import fill
 from conftest import GitRepo
 from git_bt import sync
 from git_bt.commands.share import fetch, push
@@ -75,6 +76,21 @@ def test_what_came_and_went_is_counted(pair: tuple[Peer, Peer]) -> None:
     assert [ref.how for ref in report.refs] == [Moved.FORWARD, Moved.FORWARD]
     assert fetched(a).came == Amount()
     assert pushed(a) == (Amount(), Amount(), 1)
+
+
+def test_a_push_takes_in_the_spool_and_says_what_is_torn(pair: tuple[Peer, Peer]) -> None:
+    """The runs that are whole go out; that one is lost is said, once."""
+    peer, _ = pair
+    peer.add(1)
+    place = peer.repo.cache_dir / "spool"
+    fill(place)
+    (file,) = place.glob("*.spool")
+    file.write_bytes(file.read_bytes()[:-9])
+    report = push(step=silent, cwd=peer.repo.cwd)
+
+    assert report.went.sweeps == 1
+    assert [notice.kind for notice in report.notices] == ["spool_torn"]
+    assert push(step=silent, cwd=peer.repo.cwd).notices == ()
 
 
 def test_dry_runs_count_and_write_nothing(pair: tuple[Peer, Peer]) -> None:

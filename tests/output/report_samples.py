@@ -83,7 +83,7 @@ from git_bt.sharing import (
     Taken,
 )
 from output.gate_samples import GATES
-from output.sweep_samples import SWEEPS
+from output.sweep_samples import SWEEPS, TORN
 
 GOLDEN = Path(__file__).parent / "golden"
 A, B, C = "3f2a9c81d0e4" + "0" * 52, "77aa01b2c3d4" + "1" * 52, "c0ffee" + "2" * 58
@@ -482,7 +482,7 @@ REPORTS: dict[str, Any] = {
         bundle=A, snapshot=None, directory="out", files=("ema.py", "config.json")
     ),
     "restore_snapshot": RestoreReport(
-        bundle=None, snapshot=B, directory="out", files=("ema.py",)
+        bundle=None, snapshot=B, directory="out", files=("ema.py",), notices=(TORN,),
     ),
     "fsck": FsckReport(
         bundles=10, snapshots=1, runs=12, sweeps=0, results=7, objects=345, problems=(),
@@ -533,7 +533,7 @@ REPORTS: dict[str, Any] = {
     ),
     "push": PushReport(
         remote="origin", dry_run=False, refs=MOVED, went=CAME, came=Amount(results=1), attempts=2,
-        divergences=(CONTRADICTED,),
+        divergences=(CONTRADICTED,), notices=(TORN,),
     ),
     "push_dry": PushReport(
         remote="origin", dry_run=True, refs=MOVED[:1], went=CAME, came=CAME, attempts=0,

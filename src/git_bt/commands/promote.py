@@ -67,7 +67,8 @@ def promote(
         cwd: where the command works.
 
     Raises:
-        Usage: no such run, it failed, or its parameters are no config of the engine.
+        Usage: no such run, it failed, it is a bundle already, or its parameters are no config of
+            the engine.
         Incomplete: its code, its engine or its tape is not known.
     """
     started = time.monotonic()
@@ -76,6 +77,7 @@ def promote(
         store = workspace.need_store()
         notices = flush_to_read(store)
         swept, row = _named(store, run, metric, lowest=lowest)
+        _refuse_packed(store, row)
         place = _rank(swept, row, metric, lowest=lowest)
         captured = _code(workspace, swept, row)
         what = _strategy(workspace, swept, captured, strategy)
@@ -124,6 +126,15 @@ def _named(
     if not ranked:
         raise Usage(f"no run of sweep {swept.sweep.name} has a number under {metric}")
     return swept, ranked[0].run
+
+
+def _refuse_packed(store: Store, row: SweepRun) -> None:
+    """Refuse a run that `git bt run` packed; where that bundle is not here, it can be run again."""
+    if row.bundle is not None and row.bundle in store.bundle_ids():
+        bundle = row.bundle[:12]
+        raise Usage(
+            f"run {sweep_run_id(row)[:12]} is bundle {bundle} already", hint=f"git bt show {bundle}"
+        )
 
 
 # -- what is run ----------------------------------------------------------------------------------

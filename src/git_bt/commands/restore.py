@@ -11,7 +11,7 @@ from git_bt.commands.locate import fetch, locate
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.errors import Corrupt, Usage
-from git_bt.model import EXECUTABLE, Bundle, Captured
+from git_bt.model import EXECUTABLE, Bundle, Captured, Notice
 from git_bt.records import below, snapshot_id
 from git_bt.reports import RestoreReport
 from git_bt.store import Store
@@ -41,7 +41,7 @@ def restore(
         Corrupt: a file is not what it was; likewise.
     """
     with open_workspace(cwd, needs_repository=False) as workspace:
-        captured = _find_snapshot(workspace, name)
+        captured, notices = _find_snapshot(workspace, name)
         bundle = None
         if captured is not None:
             if tape:
@@ -62,23 +62,27 @@ def restore(
             snapshot=None if captured is None else snapshot_id(captured.snapshot),
             directory=directory,
             files=tuple(sorted(files)),
+            notices=notices,
         )
 
 
-def _find_snapshot(workspace: Workspace, name: str) -> Captured | None:
-    """Return the snapshot that an id names; None when it is a bundle's, or no id at all."""
+def _find_snapshot(workspace: Workspace, name: str) -> tuple[Captured | None, tuple[Notice, ...]]:
+    """Return the snapshot that an id names, and what its search in the spool has to say.
+
+    The snapshot is None when the id is a bundle's, or no id at all.
+    """
     if workspace.store is None or not _ID.fullmatch(name) or (workspace.cwd / name).exists():
-        return None
+        return None, ()
     store = workspace.store
     try:
-        return _resolve(store, name)
+        return _resolve(store, name), ()
     except Usage as e:
         if "ambiguous" in e.message:
             raise
     from git_bt.commands.flush import flush_to_read
 
-    flush_to_read(store)  # the code of runs that are in the spool still
-    return _resolve(store, name)
+    notices = flush_to_read(store)  # the code of runs that are in the spool still
+    return _resolve(store, name), notices
 
 
 def _resolve(store: Store, name: str) -> Captured | None:

@@ -74,8 +74,7 @@ def push(
     with open_workspace(cwd) as workspace:
         repo, objects = _opened(workspace)
         chosen = sync.choose(repo, remote, cwd=workspace.cwd)
-        if not dry_run:
-            flush_to_read(workspace.need_store())
+        notices = () if dry_run else flush_to_read(workspace.need_store())
         done = sync.push(objects, chosen, step=step, dry_run=dry_run)
         reports = [_merged(workspace, each, dry_run=dry_run) for each in done.fetched]
         before = {sent.ref: sent.before for sent in done.sent}
@@ -96,6 +95,7 @@ def push(
             came=_sum(report.came for report in reports),
             attempts=done.attempts,
             divergences=tuple(d for report in reports for d in report.divergences),
+            notices=notices,
         )
 
 

@@ -4,7 +4,7 @@ from git_bt.capturing import CaptureReport, CodeThatRan, RunReport
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns
-from git_bt.output.verdicts import explained
+from git_bt.output.verdicts import explained, wrapped
 
 _METHODS = {
     "yaml": "as strategy.yaml lists",
@@ -42,7 +42,13 @@ def run(report: RunReport, style: Style) -> list[str]:
         bundle = words.short(report.bundle)
         lines.append(f"packed as bundle {style.bold(bundle)}; git bt validate {bundle}")
     lines += explained(report.message, "", report.hint, report.notices, style)
-    return [f"git bt: {line}" if not line.startswith(" ") else line for line in lines]
+    marked = [f"git bt: {line}" if not line.startswith(" ") else line for line in lines]
+    return [part for line in marked for part in _broken(line, style)]
+
+
+def _broken(line: str, style: Style) -> list[str]:
+    """Break a line that is too wide; what is wide enough for that has no paint on it."""
+    return [line] if len(line) <= style.width else wrapped(line, style.width, 0, hang=4)
 
 
 def _code(code: CodeThatRan, style: Style) -> str:

@@ -246,7 +246,8 @@ def restore(report: RestoreReport, style: Style) -> list[str]:
     noun = "snapshot" if report.bundle is None else "bundle"
     what = style.bold(words.short(report.bundle or report.snapshot))
     lines = [f"restored {noun} {what} to {where}: {files}"]
-    return lines + [f"  {words.plain(path)}" for path in report.files]
+    lines += [f"  {words.plain(path)}" for path in report.files]
+    return [*lines, *explained("", "", None, report.notices, style)]
 
 
 # -- health ---------------------------------------------------------------------------------------

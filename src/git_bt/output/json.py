@@ -303,7 +303,13 @@ def _import(i: r.ImportReport) -> Json:
 
 
 def _restore(s: r.RestoreReport) -> Json:
-    return {"bundle": s.bundle, "snapshot": s.snapshot, "directory": s.directory, "files": s.files}
+    return {
+        "bundle": s.bundle,
+        "snapshot": s.snapshot,
+        "directory": s.directory,
+        "files": s.files,
+        "notices": notices_json(s.notices),
+    }
 
 
 def _fsck(f: r.FsckReport) -> Json:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns
-from git_bt.output.verdicts import differences, wrapped
+from git_bt.output.verdicts import differences, explained, wrapped
 from git_bt.sharing import (
     Amount,
     Check,
@@ -64,7 +64,8 @@ def push(report: PushReport, style: Style) -> list[str]:
         lines += _refs(p.refs)
     else:
         lines.append(f"nothing to push to {remote}")
-    return lines + _divergences(p.divergences, style)
+    lines += _divergences(p.divergences, style)
+    return [*lines, *explained("", "", None, p.notices, style)]
 
 
 def amount(found: Amount) -> str:

@@ -56,6 +56,7 @@ def _push(p: s.PushReport) -> Json:
         "came": asdict(p.came),
         "attempts": p.attempts,
         "divergences": _divergences(p.divergences),
+        "notices": [asdict(notice) for notice in p.notices],
     }
 
 

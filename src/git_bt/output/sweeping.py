@@ -80,7 +80,8 @@ def show(report: SweepReport, style: Style) -> list[str]:
     lines += explained("", "", None, report.notices, style)
     metric = next((each.name for each in report.metrics if each.numbers), None)
     if metric is not None:
-        lines += ["", style.dim(f"next: git bt sweep best --metric {_typed(metric)}")]
+        sweep = words.short(head.id)  # the newest has its name too, perhaps, and is another
+        lines += ["", style.dim(f"next: git bt sweep best {sweep} --metric {_typed(metric)}")]
     return lines
 
 
