@@ -272,6 +272,20 @@ def test_a_revert_needs_an_acceptance_of_its_own(branch: GitRepo) -> None:
     assert (kinds(report), report.exit_code) == ([], ExitCode.OK)
 
 
+def test_what_a_strategy_writes_to_git_decides_nothing(branch: GitRepo) -> None:
+    """Head's code loosens the policy and drops results while it is judged: too late."""
+    git = ["git", "-C", str(branch.path)]
+    words = [["config", f"bt.require{what}", "false"] for what in ("Accepted", "Result")]
+    words += [["update-ref", "-d", ref] for ref in ("refs/bt/store", "refs/notes/bt")]
+    evil = f"import subprocess\nfor _w in {words}: subprocess.run({git} + _w, check=True)\n{SELL}"
+    branch.commit("evil", **{f"{ONCE}/strategy.py": evil})
+    report = gated(branch)
+
+    assert branch.git("config", "bt.requireAccepted") == "false"
+    assert kinds(only(report)) == ["not-accepted", "no-result"]
+    assert report.exit_code is ExitCode.DIFFERS
+
+
 def test_an_acceptance_whose_bundle_is_not_here_counts_for_nothing(branch: GitRepo) -> None:
     """Its record came, the output that it is of did not: nobody can say what was accepted."""
     bundle = change(branch, SELL)
