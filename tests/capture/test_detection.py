@@ -64,6 +64,12 @@ SCRIPTS: dict[str, tuple[list[str], dict[str, str], str]] = {
         },
         "s.py",
     ),
+    "at exit": (
+        ["s.py"],
+        {"s.py": "import atexit\nfrom engine import run_algorithm\natexit.register(run_algorithm)"},
+        "s.py",
+    ),
+    "without its __file__": (["s.py"], {"s.py": "del __file__\n" + CALL}, "s.py"),
     "forked worker": (
         ["s.py"],
         {

@@ -143,6 +143,8 @@ def _main_file(main_globals: dict[str, Any]) -> str | None:
     It may be gone by now.
     """
     name = main_globals.get("__file__")
+    if name is None and not _is_prompt():  # Python takes it away before what atexit runs
+        name = getattr(main_globals.get("__loader__"), "path", None)
     if not isinstance(name, str) or name.startswith("<"):
         return None
     if name not in _main:
