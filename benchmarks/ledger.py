@@ -238,7 +238,9 @@ class Place:
         self.time(
             "git fetch, nothing new", "git", "fetch", "-q", "origin", f"{PLAIN}:{PLAIN}-there"
         )
-        self.time("baseline, nothing tied", *me, "baseline", "0")
+        (self.where / ".git" / "bt" / "packed.json").unlink(missing_ok=True)
+        self.time("baseline, nothing tied, first", *me, "baseline", "0")
+        self.time("baseline, nothing tied, again", *me, "baseline", "0")
 
 
 def inside(what: str, number: int, maker: Maker | None = None) -> float:
@@ -305,8 +307,6 @@ def measure(sizes: list[int], rounds: int, work: Path) -> list[Place]:
         for each, middle in zip(places, middles, strict=True):
             each.round(middle)
             if number == 0:  # the first one fills caches
-                cold = each.median("baseline, nothing tied")
-                print(f"{each.results} results: first baseline {cold:.2f} s", file=sys.stderr)
                 each.seconds.clear()
     for each in places:
         each.bytes = bytes_of_appends(each)
