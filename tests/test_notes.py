@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -429,6 +430,28 @@ def test_writers_at_once_lose_nothing(
     assert len(announced(logs)) == processes * count
     assert check_all(repo.path, announced(logs)) == processes * count
     assert repo.git("for-each-ref", "refs/bt-tmp") == ""
+
+
+def test_gc_while_results_are_tied_takes_nothing(repo: GitRepo, tmp_path: Path) -> None:
+    """`git gc` over and over, while two processes write notes: objects move under our feet."""
+    repo.commit("one")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    collector = subprocess.Popen(
+        ["bash", "-c", "until [ -e stop ]; do git gc -q; done"],
+        cwd=repo.path,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for process in start(repo.path, logs, 2, 6):
+            process.join()
+            assert process.exitcode == 0
+    finally:
+        (repo.path / "stop").touch()
+        collector.wait()
+
+    assert check_all(repo.path, announced(logs)) == len(announced(logs)) == 12
+    assert repo.git("fsck", "--no-dangling") == ""
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.slow)])
