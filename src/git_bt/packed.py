@@ -49,9 +49,7 @@ def _since(store: Store, seen: Oid | None) -> dict[str, TreeEntry] | None:
     """Return the runs that came since a tree was read; None where it says nothing any more."""
     try:
         return store.beyond("runs", seen)
-    except (
-        Corrupt
-    ):  # it went with a store that was taken back; or ours is broken: that is seen next
+    except Corrupt:  # gone with a store that was taken back; were ours broken, it is said next
         return None
 
 
