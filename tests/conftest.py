@@ -1,6 +1,7 @@
 """Every test gets an empty home, a git without anybody's configuration, and a clock that ticks."""
 
 import os
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ EPOCH = 1_700_000_000
 
 settings.register_profile("any machine", deadline=None)  # a busy one is no defect
 settings.load_profile("any machine")
+
+# A shell that starts us in the background has us ignore Ctrl-C, and so all that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
