@@ -90,11 +90,11 @@ def test_help_goes_to_stdout(word: str, tmp_path: Path) -> None:
 
 
 def test_every_command_takes_json() -> None:
-    """And writes it to a file on request."""
+    """And writes it to a file on request; in `run`, standard output is the user's command's."""
     for name, command in VERBS.items():
         flags = {flag for option in command.params for flag in option.opts}
 
-        assert {"--json", "--output"} <= flags, name
+        assert {"--json", "--output"} - ({"--json"} if name == "run" else set()) <= flags, name
 
 
 def test_without_a_command_the_help_is_shown(tmp_path: Path) -> None:

@@ -261,9 +261,8 @@ def test_every_key_of_git_config_has_its_line() -> None:
 
 def test_every_finding_of_the_gate_has_its_line() -> None:
     """Each kind that the code can say, the verdicts that it passes on, and no other."""
-    source = "".join(
-        (ROOT / "src" / "git_bt" / name).read_text() for name in ("gate.py", "commands/gate.py")
-    )
+    modules = ("gate.py", "evidence.py", "declared.py", "commands/gate.py", "commands/paired.py")
+    source = "".join((ROOT / "src" / "git_bt" / name).read_text() for name in modules)
     said = re.findall(r"(?:say\(|_warning\(|kind=)\s*\"([a-z-]+)\"", source)
     table = (REFERENCE / "gate.md").read_text().split("\n## Findings\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)

@@ -238,14 +238,13 @@ def _holds(repo: Repo, tip: Oid | None, commit: Oid) -> bool:
 
 
 def _engines(cwd: Path | None) -> Iterator[Check]:
-    for engine in engines(cwd=cwd).engines:
-        if engine.version is None:
-            yield Check(
-                name="engine",
-                state=NOTE,
-                message=f"{engine.name} is in no interpreter that was looked at",
-                mend=engine.install,
-            )
-        else:
+    looked_for = engines(cwd=cwd).engines
+    for engine in looked_for:
+        if engine.version is not None:
             message = f"{engine.name} {engine.version} in {engine.python} ({engine.found_by})"
             yield Check(name="engine", state=FINE, message=message)
+    missing = [engine.name for engine in looked_for if engine.version is None]
+    if missing:
+        message = f"in no interpreter that was looked at: {', '.join(missing)}"
+        mend = "git bt engines says how to get those that you want"
+        yield Check(name="engine", state=NOTE, message=message, mend=mend)
