@@ -16,8 +16,8 @@ MODULE = "git_bt_strategy"
 """The name under which an entry point is loaded; a file's own name may be a package's too."""
 
 
-def load(path: str) -> Any:
-    """Return the user's file as a module.
+def load(path: str, name: str = MODULE) -> Any:
+    """Return the user's file as a module of a name.
 
     Raises:
         Refused: it is no Python file.
@@ -25,11 +25,11 @@ def load(path: str) -> Any:
     """
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(MODULE, path)
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Refused("raised", f"{os.path.basename(path)} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[MODULE] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 

@@ -19,6 +19,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from .entry import load
 from .flox_engine import engine
 from .flox_rows import ORDER_TYPES, fills_of, write, write_trace
 from .flox_tape import read_tape
@@ -93,18 +94,6 @@ def warm() -> None:
 
 
 # -- the strategy ---------------------------------------------------------------------------------
-
-
-def _load(path: str) -> Any:
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(MODULE, path)
-    if spec is None or spec.loader is None:
-        raise Refused("raised", f"{os.path.basename(path)} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[MODULE] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _strategy_class(flox: Any, module: Any, path: str) -> Any:
@@ -236,7 +225,7 @@ def run(job: Job) -> None:
         digest = hashlib.sha256(f.read()).hexdigest()
     watch = _Watch()
     watch.listen(flox)
-    module = _load(job["entry_point"])
+    module = load(job["entry_point"], MODULE)
     cls = _strategy_class(flox, module, job["entry_point"])
     rows = _drive(flox, cls, trades, job["config"], watch)
     write(job["out"], rows)
