@@ -43,10 +43,11 @@ def begin(words: list[str]) -> None:
 
 def take(executable: Path, adapter: str, variation: int) -> Harness | None:
     """Return the waiting child that is exactly this one, None where there is none."""
-    for harness in _waiting:
+    for harness in tuple(_waiting):
         if harness.fits(executable, adapter, variation):
-            _waiting.remove(harness)
-            return harness
+            with suppress(ValueError):  # another thread took it while this one looked
+                _waiting.remove(harness)
+                return harness
     return None
 
 

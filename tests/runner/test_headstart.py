@@ -2,7 +2,9 @@
 
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,26 @@ def test_a_wrong_guess_is_ended_unused(here: GitRepo, tmp_path: Path) -> None:
     headstart.drop()
 
     assert not is_running(pid)
+
+
+def test_two_runs_at_once_take_one_child(here: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`validate` judges in several threads: one has the child, the other none."""
+    both = threading.Barrier(2)
+    fits = Harness.fits
+
+    def together(self: Harness, executable: Path, adapter: str, variation: int) -> bool:
+        both.wait(timeout=60)
+        return fits(self, executable, adapter, variation)
+
+    headstart.begin(["validate"])
+    (waiting,) = headstart._waiting
+    monkeypatch.setattr(Harness, "fits", together)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        asked = [pool.submit(headstart.take, waiting.executable, FLOX, 0) for _ in range(2)]
+        taken = [ask.result() for ask in asked]
+    waiting.close()
+
+    assert sorted(taken, key=bool) == [None, waiting]
 
 
 def test_a_command_that_fails_leaves_nothing(here: GitRepo) -> None:
