@@ -48,14 +48,19 @@ def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = No
     main = sys.modules.get("__main__")
     main_globals: dict[str, Any] = getattr(main, "__dict__", {})
     text = False
+    plain: CodeType | None = None  # that of a function: stacks of 200 frames are recursions
     frame = start
     while frame is not None:  # at 200 frames this loop is all that costs
-        if frame.f_code.co_name == _MODULE and frame.f_back is not None:
-            found = _program(frame, main_globals)
-            if found == _TEXT:
-                text = True
-            elif found is not None and not is_installed(found):
-                return _by_hand(frame, found, text=text)
+        code = frame.f_code
+        if code is not plain:
+            if code.co_name != _MODULE:
+                plain = code
+            elif frame.f_back is not None:
+                found = _program(frame, main_globals)
+                if found == _TEXT:
+                    text = True
+                elif found is not None and not is_installed(found):
+                    return _by_hand(frame, found, text=text)
         frame = frame.f_back
     if getattr(sys, "frozen", False) or "__compiled__" in main_globals:
         return _frozen(say or _silent)
