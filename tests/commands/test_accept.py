@@ -532,3 +532,19 @@ def test_a_change_of_what_was_never_tied_is_accepted(project: GitRepo) -> None:
 
     assert (taken.bundle, taken.replaces) == (second, first)
     assert taken.commit == project.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("names", [("alone.py",), ()], ids=["by name", "--all"])
+def test_an_entry_file_is_accepted_as_it_was_packed(
+    names: tuple[str, ...], project: GitRepo
+) -> None:
+    """Without a strategy.yaml its tape and config are those of the bundle."""
+    project.write("alone.py", BUY_ONCE)
+    old = bundle_id(project, "alone.py", tape="tapes/three", config={"slippage_model": "none"})
+    project.write("alone.py", BUY_ONCE.replace("1.0", "2.0"))
+    validated(project, "alone.py")
+    (taken,) = accepted(project, *names)
+    (after,) = validated(project, "alone.py")
+
+    assert (taken.strategy, taken.replaces) == ("alone.py", old)
+    assert (after.verdict, after.bundle) == (Verdict.REPRODUCED, taken.bundle)

@@ -497,6 +497,8 @@ def spoil(folder: Path, how: str) -> None:
         data = data[:-1]
     elif how == "flipped":
         data[5000] ^= 1
+    elif how == "endless index":
+        data[data.rindex(b"INDX") + 11] = 255  # of the 4 bytes that count its entries
     elif how == "text":
         data = bytearray(b"hello")
     elif how == "no bytes":
@@ -516,6 +518,7 @@ def spoil(folder: Path, how: str) -> None:
         ("cut", "tape-corrupt", "tape segment a.lrvx: Header reports 3000 events, found 1500"),
         ("cut by one", "tape-corrupt", "tape segment a.lrvx: Header carries the index flag"),
         ("flipped", "tape-corrupt", "tape segment a.lrvx: CRC mismatch at event 82"),
+        ("endless index", "tape-corrupt", "tape segment a.lrvx: cannot be checked: std::bad_alloc"),
         ("text", "tape-corrupt", "tape segment a.lrvx: Cannot read segment header"),
         ("no bytes", "tape-corrupt", "tape segment a.lrvx: Cannot read segment header"),
         ("pointer", "tape-missing", "tape segment a.lrvx is a git-LFS pointer"),

@@ -22,6 +22,7 @@ from git_bt.commands.measure import metrics_of_bundle
 from git_bt.commands.plan import declared
 from git_bt.commands.record import MEMORY, CommitTree
 from git_bt.commands.recording import for_store, run_record
+from git_bt.commands.tapes import as_packed_here
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, ExitCode, Incomplete, Usage
 from git_bt.ledger import Baseline, Claim, output_key
@@ -33,6 +34,7 @@ from git_bt.model import (
     NoteLine,
     RunRecord,
     Strategy,
+    Tape,
     Verdict,
 )
 from git_bt.records import run_id
@@ -109,7 +111,8 @@ def _named(workspace: Workspace, name: str) -> _Taken:
 
 
 def _everything(workspace: Workspace) -> Iterator[_Taken]:
-    for name in find_strategies(workspace.files):
+    declared_or_packed = {*find_strategies(workspace.files), *workspace.ledger.packed}
+    for name in sorted(declared_or_packed):
         try:
             found = _of_strategy(workspace, read_strategy(workspace.files, name), is_named=False)
         except (Usage, Incomplete):
@@ -131,15 +134,22 @@ def _of_strategy(
     Raises:
         Usage: several outputs are in the store, and none of them is expected.
     """
+    market = None
     if strategy.tape is None:
-        return None
+        packed = workspace.ledger.packed.get(strategy.name)
+        if packed is None:
+            return None
+        stored = workspace.need_store().bundle(packed.bundle)
+        strategy, market = as_packed_here(workspace, strategy, stored)
+        if market is None:
+            return None
     captured = capture(workspace.files, strategy)
-    built = _bundle(workspace, strategy, captured, None)
+    built = _bundle(workspace, strategy, captured, market, None)
     candidate = Candidates(workspace.cache).find(built.manifest.inputs)
     if candidate is not None:
         return _Taken(
             strategy=strategy.name,
-            bundle=_bundle(workspace, strategy, captured, candidate),
+            bundle=_bundle(workspace, strategy, captured, market, candidate),
             environment=candidate.environment,
             elapsed_ms=candidate.elapsed_ms,
             runs=candidate.runs,
@@ -213,15 +223,21 @@ def _output_key(workspace: Workspace, bundle: str) -> str | None:
 
 
 def _bundle(
-    workspace: Workspace, strategy: Strategy, captured: Captured, candidate: Candidate | None
+    workspace: Workspace,
+    strategy: Strategy,
+    captured: Captured,
+    market: Tape | None,
+    candidate: Candidate | None,
 ) -> Bundle:
     """Return the bundle of the work tree's inputs with a candidate's output."""
+    if market is None:
+        market = read_tape(workspace.files, strategy, top=workspace.top, cwd=workspace.cwd)
     adapter, config = declared(strategy)
     unknown = EngineVersion(name=adapter.NAME, version="")
     return build_bundle(
         snapshot=captured.snapshot,
         content=captured.content,
-        tape=read_tape(workspace.files, strategy, top=workspace.top, cwd=workspace.cwd),
+        tape=market,
         engine=unknown if candidate is None else candidate.environment.engine,
         config=config,
         output=None if candidate is None else candidate.output,

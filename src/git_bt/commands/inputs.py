@@ -21,8 +21,7 @@ from git_bt.capture.strategy import read_strategy
 from git_bt.capture.tape import read_tape
 from git_bt.commands.plan import declared
 from git_bt.files import Entry, Files
-from git_bt.model import Manifest, Member, Source, Strategy, Tape, TapeState
-from git_bt.records import below
+from git_bt.model import Member, Source, Strategy, Tape, TapeState
 
 _CODE = ("canonical.py", "capture/*.py", "files/*.py", "engines/*.py", "commands/inputs.py")
 _KEPT = 2_000  # results, and questions of as many strategies
@@ -66,23 +65,6 @@ def inputs_of(
         build=strategy.build,
     )
     return Inputs(strategy=strategy.name, id=digest, tape=found.state)
-
-
-def as_packed(strategy: Strategy, manifest: Manifest) -> tuple[Strategy, Tape]:
-    """Return an entry file with the engine, config and tape of the bundle that was made of it.
-
-    Without a strategy.yaml they were options of pack, and are written down only in the bundle; so
-    the tape is known by its digests, and no commit says what it holds.
-    """
-    whole = replace(
-        strategy,
-        engine=manifest.engine.name,
-        config=manifest.config,
-        command=manifest.command,
-        build=manifest.build,
-    )
-    tape = Tape(members=below(manifest.members, "tape/"), content={}, state=TapeState.UNPINNED)
-    return whole, tape
 
 
 # -- what a view was asked ------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import find_strategies, read_code, read_strategy
-from git_bt.commands.inputs import Inputs, Memory, as_packed, inputs_in_commit, inputs_of
+from git_bt.commands.inputs import Inputs, Memory, inputs_in_commit, inputs_of
 from git_bt.commands.noted import remembered
+from git_bt.commands.tapes import as_packed
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.files import Files, commit_files

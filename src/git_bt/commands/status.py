@@ -8,8 +8,9 @@ from pathlib import Path
 from git_bt.capture.strategy import find_strategies, read_strategy
 from git_bt.capture.tape import read_tape
 from git_bt.commands.glance import Facts, Glanced, Glances
-from git_bt.commands.inputs import as_packed, inputs_of
+from git_bt.commands.inputs import inputs_of
 from git_bt.commands.plan import Grant, interpreter_of
+from git_bt.commands.tapes import as_packed
 from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.compare import environment_changes
 from git_bt.errors import BtError, CannotWork, Incomplete

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from git_bt.bundle import tape_of
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import BtError, Incomplete
-from git_bt.model import Bundle, Members, Notice, Tape, TapeState
+from git_bt.model import Bundle, Manifest, Members, Notice, Strategy, Tape, TapeState
 from git_bt.records import below
 
 if TYPE_CHECKING:
@@ -31,6 +32,39 @@ def with_tape(workspace: Workspace, bundle: Bundle) -> Bundle:
     tape = find_tape(workspace, members)
     content = {f"tape/{path}": source for path, source in tape.content.items()}
     return replace(bundle, content={**bundle.content, **content})
+
+
+def as_packed(strategy: Strategy, manifest: Manifest) -> tuple[Strategy, Tape]:
+    """Return an entry file with the engine, config and tape of the bundle that was made of it.
+
+    Without a strategy.yaml they were options of pack, and are written down only in the bundle; so
+    the tape is known by its digests, and no commit says what it holds.
+    """
+    whole = replace(
+        strategy,
+        engine=manifest.engine.name,
+        config=manifest.config,
+        command=manifest.command,
+        build=manifest.build,
+    )
+    tape = Tape(members=below(manifest.members, "tape/"), content={}, state=TapeState.UNPINNED)
+    return whole, tape
+
+
+def as_packed_here(
+    workspace: Workspace, strategy: Strategy, bundle: Bundle
+) -> tuple[Strategy, Tape | None]:
+    """Return an entry file as `as_packed` does, with the bytes of the tape.
+
+    A strategy with settings of its own is returned as it is, and no tape.
+
+    Raises:
+        Incomplete: the tape is nowhere to be found.
+    """
+    if strategy.engine or strategy.tape or strategy.config:
+        return strategy, None
+    whole, tape = as_packed(strategy, bundle.manifest)
+    return whole, replace(tape, content=tape_of(with_tape(workspace, bundle)).content)
 
 
 def at_hand(workspace: Workspace, tape: Tape, name: str) -> Tape:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from git_bt.bundle import tape_of
 from git_bt.commands.judging import Judge, Judged, timed
 from git_bt.commands.locate import Found, Named, baseline, fetch, locate
 from git_bt.commands.plan import (
@@ -16,10 +15,10 @@ from git_bt.commands.plan import (
     engine_of_strategy,
     job_of_strategy,
 )
-from git_bt.commands.tapes import with_tape
+from git_bt.commands.tapes import as_packed_here
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import BtError, CannotWork, Corrupt, Incomplete, Usage
-from git_bt.model import Strategy, Tape, Tolerances, Validation, Verdict
+from git_bt.model import Strategy, Tolerances, Validation, Verdict
 from git_bt.reports import ValidateReport
 
 
@@ -143,7 +142,7 @@ class _Validate:
             if queued is not None:
                 return queued
         found = baseline(self.workspace, strategy.name)
-        strategy, market = _as_packed(self.workspace, strategy, found)
+        strategy, market = as_packed_here(self.workspace, strategy, found.bundle)
         engine = engine_of_strategy(self.workspace, strategy, self.judge.grant)
         if self.reuse:
             from git_bt.commands.settling import inputs_of_job
@@ -184,20 +183,6 @@ class _Validate:
     def _has_candidates(self) -> bool:
         cache = self.workspace.cache
         return cache is not None and (cache / "candidates").exists()
-
-
-def _as_packed(
-    workspace: Workspace, strategy: Strategy, found: Found
-) -> tuple[Strategy, Tape | None]:
-    """Return an entry file with the engine, config and tape it was packed with.
-
-    Without a strategy.yaml they were options of pack, and are written down only in the bundle.
-    """
-    if strategy.engine or strategy.tape or strategy.config:
-        return strategy, None
-    manifest = found.bundle.manifest
-    market = tape_of(with_tape(workspace, found.bundle))
-    return replace(strategy, engine=manifest.engine.name, config=manifest.config), market
 
 
 def _unjudged(target: Named, verdict: Verdict, error: BtError) -> Validation:
