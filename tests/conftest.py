@@ -15,8 +15,10 @@ EPOCH = 1_700_000_000
 settings.register_profile("any machine", deadline=None)  # a busy one is no defect
 settings.load_profile("any machine")
 
-# A shell that starts us in the background has us ignore Ctrl-C, and so all that we start.
+# A shell that starts us in the background has us ignore Ctrl-C, and so all that we start; nohup
+# the hang-up.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -140,7 +140,10 @@ def test_a_signal_to_git_bt_ends_the_run(number: int, tape: Path, tmp_path: Path
         time.sleep(0.01)
     time.sleep(0.1)
     parent.send_signal(number)
-    parent.wait(20)
+    try:
+        parent.wait(20)
+    finally:
+        parent.kill()
 
     assert is_gone(int(pids.read_text()))
     assert parent.returncode == (-9 if number == signal.SIGKILL else 130)
