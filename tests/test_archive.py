@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -372,15 +371,13 @@ def test_too_many_members(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("declared", [True, False], ids=["one member", "after the end"])
 def test_a_bomb_is_refused_before_it_unfolds(tmp_path: Path, declared: bool) -> None:
-    """What expands a thousandfold is refused in a moment, with hardly a byte on disk."""
+    """What expands a thousandfold is refused with hardly a byte on disk."""
     zeros = bytes(64 << 20)
     bomb = gzip.compress((head("a", len(zeros)) if declared else b"") + zeros + END, 1)
-    started = time.process_time()
 
     with pytest.raises(Corrupt, match="expands to more than 10 times"):
         unpack(tmp_path, bomb, Limits(ratio=10))
 
-    assert time.process_time() - started < 1
     assert sum(p.stat().st_size for p in (tmp_path / "work").iterdir()) <= 16 << 20
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -356,15 +355,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         "pipe": os.mkfifo,
         "folder": lambda path: path.mkdir(),
     }
-    started = time.monotonic()
     for name, make in made.items():
         folder = tmp_path / name
         folder.mkdir()
         make(folder / "fills.csv")
         with pytest.raises(Refused, match=r"fills\.csv is no file"):
             read(folder)
-
-    assert time.monotonic() - started < 60
 
 
 def test_a_very_large_output_is_read(tmp_path: Path) -> None:

