@@ -56,7 +56,8 @@ class StrategyCodeCapture:
             framework: top-level packages whose frames are not the user's; the known engines
                 always are among them.
         """
-        found = detect(NAMES.union(framework), depth=2, say=self._log.debug)
+        theirs = NAMES.union(framework) if framework else NAMES
+        found = detect(theirs, depth=2, say=self._log.debug)
         if self._log.level < LEVELS["ERROR"]:
             self._tell(found)
         return found
