@@ -336,6 +336,17 @@ def test_a_writer_that_dies_is_an_error(objects: Objects) -> None:
             time.sleep(0.01 * (n < 3))
 
 
+def test_a_writer_that_died_before_it_read_is_an_error(objects: Objects) -> None:
+    """What it was fed lies in our buffer, and only the end finds out."""
+    writer = Writer(objects.repo, "refs/bt-tmp/1")
+    writer._process.kill()
+    os.waitid(os.P_PID, writer._process.pid, os.WEXITED | os.WNOWAIT)
+    files = {"a": TreeEntry(REGULAR, writer.blob(b"a"))}
+
+    with pytest.raises(CannotWork, match="fast-import"), writer:
+        writer.commit(files, parent=None, message="x", when_s=WHEN_S)
+
+
 @given(st.binary(max_size=200))
 def test_object_ids_are_gits(data: bytes) -> None:
     """The id is a hash over type, size and bytes."""

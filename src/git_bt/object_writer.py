@@ -150,7 +150,10 @@ class Writer:
 
     def _end(self, last: bytes) -> bytes:
         process = self._process
-        out, err = process.communicate(last or None)
+        try:
+            out, err = process.communicate(last or None)
+        except BrokenPipeError:  # it died while something was still in the buffer
+            out, err = process.communicate()
         if process.returncode:
             self._remove(re.findall(r"/(tmp_pack_\w+)", err.decode(errors="replace")))
             # It leaves a report of the crash in the git directory; what matters of it is in `err`.
