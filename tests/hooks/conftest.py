@@ -3,18 +3,16 @@
 import pytest
 
 from conftest import GitRepo
-from git_bt.commands.init import init
-from hooks.kit import on_path
-from projects import PYTHON, project, temp, template
+from hooks.framework import product
+from hooks.kit import install_native, settle
+from projects import project, temp, template
 
-__all__ = ["hooked", "project", "temp", "template"]
+__all__ = ["hooked", "product", "project", "temp", "template"]
 
 
 @pytest.fixture
 def hooked(project: GitRepo, monkeypatch: pytest.MonkeyPatch) -> GitRepo:
     """Give a repository with two known strategies whose commits run the native hooks."""
-    on_path(monkeypatch)
-    project.git("config", "bt.python", PYTHON)
-    project.git("config", "bt.timeBudget", "0")  # the machine may be slow
-    init(hooks=True, cwd=project.path)
+    settle(project)
+    install_native(project, monkeypatch)
     return project

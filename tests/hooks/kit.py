@@ -1,6 +1,7 @@
 """Repositories whose commits run the hooks, and what a commit says."""
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import EPOCH, GitRepo
+from git_bt.commands.init import init
 from git_bt.model import NoteLine, RunRecord
 from git_bt.notes import REF, Notes
 from git_bt.objects import Objects
@@ -18,6 +20,9 @@ from projects import PYTHON, all_runs
 BIN = Path(PYTHON).parent
 
 
+FRAME = re.compile(r"\S.*\.\.\.(Passed|Failed)|- (hook id|duration|exit code): .*|\[INFO\] .*|")
+
+
 @dataclass(frozen=True)
 class Said:
     """How a git command ended, and all that it and its hooks printed."""
@@ -25,10 +30,28 @@ class Said:
     code: int
     text: str
 
+    @property
+    def ours(self) -> str:
+        """What is left without the lines that pre-commit sets around it."""
+        lines = self.text.splitlines(keepends=True)
+        return "".join(line for line in lines if not FRAME.fullmatch(line.rstrip("\n")))
+
 
 def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put git-bt on PATH, as an installation does."""
     monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+
+
+def settle(repo: GitRepo) -> None:
+    """Let runs have the Python that runs the tests, and the time that a busy machine needs."""
+    repo.git("config", "bt.python", PYTHON)
+    repo.git("config", "bt.timeBudget", "0")
+
+
+def install_native(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a repository's commits run the native hooks, with git-bt on PATH."""
+    on_path(monkeypatch)
+    init(hooks=True, cwd=repo.path)
 
 
 def git(repo: GitRepo, *args: str, cwd: Path | None = None, text: str | None = None) -> Said:

@@ -1,9 +1,13 @@
-"""Real commits with the native hooks: what each state of a strategy does to a commit."""
+"""Real commits: what each state of a strategy does to a commit, and that it is of that commit.
+
+Each test runs twice: with the native hooks, and with the real pre-commit around the same hooks.
+"""
 
 import json
 import re
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +17,22 @@ from conftest import GitRepo, make_repo
 from floxkit import BUY_ONCE, on_trade, write_tape
 from git_bt.commands.accept import accept
 from git_bt.commands.hooks.queue import Queue
-from git_bt.commands.init import init
 from git_bt.model import Verdict
 from git_bt.repo import Repo
-from hooks.kit import commit, git, lines_of, on_path, refs, runs_of, state
+from hooks.framework import Product
+from hooks.kit import (
+    commit,
+    git,
+    install_native,
+    lines_of,
+    refs,
+    runs_of,
+    settle,
+    state,
+)
 from projects import (
     CROSS,
     ONCE,
-    PYTHON,
     RANDOM,
     add_strategy,
     all_runs,
@@ -31,6 +43,29 @@ REFACTORED = BUY_ONCE.replace("self.n += 1", "self.n = self.n + 1")
 TWICE = BUY_ONCE.replace("market_buy(1.0)", "market_buy(2.0)")
 BROKEN = on_trade("raise RuntimeError('no more')")
 PLAIN = "files: [old.py]\nentry_point: old.py\n"
+
+
+Install = Callable[[GitRepo], None]
+
+
+@pytest.fixture(params=["native", "pre-commit"])
+def install(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Give each of the two ways in which hooks come to a repository."""
+    if request.param == "native":
+        return lambda repo: install_native(repo, monkeypatch)
+    product: Product = request.getfixturevalue("product")
+    return lambda repo: product.install(repo, "bt-validate", "bt-record", monkeypatch=monkeypatch)
+
+
+@pytest.fixture
+def hooked(project: GitRepo, install: Install) -> GitRepo:
+    """Give a repository with two known strategies whose commits run the hooks."""
+    settle(project)
+    install(project)
+    if project.git("status", "--porcelain"):
+        project.git("add", "-A")
+        project.git("commit", "-q", "--no-verify", "-m", "hooks")
+    return project
 
 
 def stage(repo: GitRepo, text: str, name: str = ONCE) -> None:
@@ -54,7 +89,7 @@ def test_known_says_and_runs_nothing(hooked: GitRepo) -> None:
     memory = (hooked.path / ".git/bt/hook.json").read_text()
     second = commit(hooked, **{"README.md": "two"})
 
-    assert (first.code, first.text) == (second.code, second.text) == (0, "")
+    assert (first.code, first.ours) == (second.code, second.ours) == (0, "")
     assert refs(hooked) == before
     assert (hooked.path / ".git/bt/hook.json").read_text() == memory
 
@@ -70,7 +105,7 @@ def test_identical_is_recorded_by_itself(hooked: GitRepo) -> None:
     assert f"tied to {hooked.git('rev-parse', 'HEAD')[:12]}: {ONCE}" in said.text
     assert (line.verdict, line.kind) == (Verdict.REPRODUCED, "measured")
     assert lines_of(hooked).keys() == {ONCE}
-    assert commit(hooked, **{"README.md": "one"}).text == ""
+    assert commit(hooked, **{"README.md": "one"}).ours == ""
 
 
 def test_a_tape_that_grew_is_recorded_by_itself(hooked: GitRepo) -> None:
@@ -191,9 +226,9 @@ def test_another_environment_is_one_line_for_all(hooked: GitRepo, tmp_path: Path
     again = commit(hooked, **{"README.md": "three"})
 
     assert said.code == 0
-    assert said.text == again.text
-    assert said.text.startswith("2 strategies known, on other versions than here: not run;")
-    assert len(said.text.splitlines()) == 2
+    assert said.ours == again.ours
+    assert said.ours.startswith("2 strategies known, on other versions than here: not run;")
+    assert len(said.ours.splitlines()) == 2
     assert refs(hooked) == before
 
 
@@ -222,8 +257,8 @@ def test_what_has_nothing_to_run_is_captured_and_tied(hooked: GitRepo, yaml: str
     notes = hooked.git("notes", "--ref=bt", "show", "HEAD")
 
     assert [s.code for s in (first, other, again, changed)] == [0, 0, 0, 0]
-    assert first.text == f"tied to {hooked.git('rev-parse', 'HEAD~3')[:12]}: old (code)\n"
-    assert (other.text, again.text) == ("", "")
+    assert first.ours == f"tied to {hooked.git('rev-parse', 'HEAD~3')[:12]}: old (code)\n"
+    assert (other.ours, again.ours) == ("", "")
     assert "old (code)" in changed.text
     assert '"kind":"captured"' in notes
     snapshot = json.loads(notes)["snapshot"]
@@ -262,7 +297,7 @@ def test_a_wrong_policy_is_one_line(hooked: GitRepo) -> None:
     )
 
     assert said.code == 1
-    assert said.text == (
+    assert said.ours == (
         "error: pyproject.toml: [tool.git-bt] on-change: 'halt' is not record or stop\n"
     )
 
@@ -294,13 +329,11 @@ def test_the_index_runs_and_not_the_work_tree(hooked: GitRepo) -> None:
     assert state(hooked)[0] == before[0]
 
 
-def test_the_first_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_commit(tmp_path: Path, install: Install) -> None:
     """There is no HEAD yet: everything is new."""
-    on_path(monkeypatch)
     repo = make_repo(tmp_path / "fresh")
-    repo.git("config", "bt.python", PYTHON)
-    repo.git("config", "bt.timeBudget", "0")
-    init(hooks=True, cwd=repo.path)
+    settle(repo)
+    install(repo)
     (repo.path / "tapes").mkdir()
     write_tape(repo.path / "tapes/three", [100.0, 100.5, 101.0])
     add_strategy(repo, ONCE, BUY_ONCE)
@@ -339,7 +372,7 @@ def test_a_deletion_only(hooked: GitRepo) -> None:
     hooked.git("rm", "-rq", ONCE)
     said = commit(hooked)
 
-    assert (said.code, said.text) == (0, "")
+    assert (said.code, said.ours) == (0, "")
     assert refs(hooked) == before
 
 
