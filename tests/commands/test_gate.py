@@ -203,6 +203,59 @@ def test_a_renamed_strategy_is_held_against_its_old_name(branch: GitRepo) -> Non
     assert kinds(report) == ["not-accepted"]
 
 
+def test_two_renamed_at_once_keep_each_its_own_base(branch: GitRepo) -> None:
+    """Their strategy.yaml files are the same to the byte: where their code went tells."""
+    add_strategy(branch, "strategies/a", BUY_ONCE)
+    add_strategy(branch, "strategies/b", TWICE)
+    for name in ("a", "b"):
+        bundle_id(branch, f"strategies/{name}", runs=1)
+    branch.commit("two alike")
+    tie(branch)
+    branch.git("branch", "-f", "main")
+    branch.git("mv", "strategies/a", "strategies/y")
+    branch.git("mv", "strategies/b", "strategies/x")
+    branch.commit("renamed")
+    report = gated(branch, python=PYTHON)
+    found = {g.strategy: (g.renamed_from, g.effect) for g in report.strategies if g.renamed_from}
+
+    assert found == {
+        "strategies/y": ("strategies/a", Effect.SAME),
+        "strategies/x": ("strategies/b", Effect.SAME),
+    }
+
+
+def test_a_renamed_strategy_whose_yaml_is_rewritten_is_none_that_is_new(branch: GitRepo) -> None:
+    """A new one needs no acceptance; where git may compare few files, too."""
+    branch.git("config", "diff.renameLimit", "1")
+    branch.git("mv", ONCE, "strategies/renamed")
+    more = "compare: {quantity: {rtol: 0.9}}\n" + "".join(f"# {n}\n" * n for n in range(40))
+    branch.write("strategies/renamed/strategy.yaml", yaml_of("../../tapes/three", more))
+    branch.write("strategies/renamed/strategy.py", SAME.replace("1.0", "2.0"))
+    branch.write("README.md", "text")
+    branch.commit("renamed and changed")
+    bundle_id(branch, "strategies/renamed", runs=1)
+    tie(branch)
+    report = gated(branch)
+    found = only(report, "strategies/renamed")
+
+    assert (found.state, found.renamed_from) == ("renamed", ONCE)
+    assert "not-accepted" in kinds(report)
+
+
+def test_a_strategy_that_had_a_result_is_not_excused_by_a_new_name(branch: GitRepo) -> None:
+    """It broke on base in a way that names no file; what passed once is no old fault."""
+    branch.git("checkout", "-q", "main")
+    branch.commit("broken", **{f"{ONCE}/strategy.yaml": "entry_point: strategy.py\nengine: nope\n"})
+    branch.git("checkout", "-q", "-B", "feature")
+    branch.git("mv", ONCE, "strategies/renamed")
+    branch.commit("renamed")
+    report = gated(branch)
+
+    assert only(report, "strategies/renamed").renamed_from == ONCE
+    assert kinds(only(report, "strategies/renamed")) == ["incomplete"]
+    assert report.exit_code is ExitCode.CANNOT_JUDGE
+
+
 # -- base -----------------------------------------------------------------------------------------
 
 
@@ -363,6 +416,22 @@ def test_every_commit_of_the_range(branch: GitRepo) -> None:
 
     assert [(g.commit, kinds(g)) for g in report.strategies if g.findings] == [(bad, ["failed"])]
     assert report.exit_code is ExitCode.DIFFERS
+
+
+def test_a_new_name_on_the_way_brings_no_words_of_its_own(branch: GitRepo) -> None:
+    """Commits behind the renaming are judged by what base calls it, and by base's tolerances."""
+    rule(branch, "every-commit = true")
+    name = "strategies/renamed"
+    branch.git("mv", ONCE, name)
+    loose = yaml_of("../../tapes/three", "compare: {quantity: {rtol: 0.9}}\n")
+    branch.commit("renamed", **{f"{name}/strategy.yaml": loose})
+    bad = branch.commit("more", **{f"{name}/strategy.py": BUY_ONCE.replace("1.0", "1.5")})
+    change(branch, SAME, name)
+    report = gated(branch)
+
+    assert "not-accepted" in [
+        f.kind for g in report.strategies for f in g.findings if g.commit == bad
+    ]
 
 
 def test_without_a_demand_nothing_is_missing(branch: GitRepo) -> None:

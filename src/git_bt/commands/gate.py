@@ -109,7 +109,7 @@ def gate(
 
 def _records(workspace: Workspace, span: Range, pairs: Iterable[Pair]) -> Records:
     sides = [side for pair in pairs for side in (pair.before, pair.after) if side is not None]
-    names = {pair.renamed_from or pair.name for pair in pairs if pair.before is not None}
+    names = {pair.name_on_base for pair in pairs if pair.before is not None}
     ids = {side.inputs.id for side in sides if side.inputs is not None}
     return Records(workspace, span.start, sorted(names), ids)
 
@@ -197,7 +197,7 @@ class _Cases:
     def _open(self, pair: Pair) -> _Case | None:
         """Read what is to be known of a pair; None of one that has nothing to run."""
         after, before = pair.after, pair.before
-        had_result = self.records.has_result(pair.renamed_from or pair.name)
+        had_result = self.records.has_result(pair.name_on_base)
         evidence = Evidence(
             strategy=pair.name, state=state_of(pair), tolerances=tolerances_of(pair),
             renamed_from=pair.renamed_from, commit=pair.commit,
@@ -258,7 +258,7 @@ class _Cases:
         assert evidence.inputs is not None
         base, recorded, fault = None, tuple[Recorded, ...](), None
         if evidence.inputs_before is not None:
-            base = self.records.base(pair.renamed_from or pair.name, evidence.inputs_before)
+            base = self.records.base(pair.name_on_base, evidence.inputs_before)
         try:
             recorded = self.records.head(pair.name, evidence.inputs)
         except Incomplete as e:

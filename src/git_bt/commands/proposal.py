@@ -5,9 +5,12 @@ the tip of base for the words that judge: a branch that forked long ago is held 
 of today.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
+from pathlib import PurePosixPath
 
 from git_bt.capture.strategy import find_strategies, read_strategy
 from git_bt.commands.inputs import Inputs, Memory
@@ -17,6 +20,8 @@ from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.files import Files
 from git_bt.model import Oid, Strategy
 from git_bt.repo import Repo
+
+_MANY = 10_000  # a file of code weighs more than any number of strategy.yaml files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +90,12 @@ class Held:
 class Pair:
     """A strategy before and after some commits; `word` is base's own, which judges.
 
-    `commit` is the one that it is about where that is not head.
+    `commit` is the one that it is about where that is not head. `name_on_base` is what the merge
+    base calls it.
     """
 
     name: str
+    name_on_base: str
     before: Held | None
     after: Held | None
     word: Held | None
@@ -194,15 +201,18 @@ class Proposal:
     def _between(self, start: Oid, end: Oid, commit: Oid | None) -> Iterator[Pair]:
         before, after = self._held(start), self._held(end)
         words = self._held(self.span.base)
-        renamed = self._renamed(start, end, before, after)
+        renamed = self._renamed(start, end)
+        on_base = self._renamed(self.span.start, start)
         for name in sorted({*before, *after} - set(renamed.values())):
             old = renamed.get(name, name)
-            tip = words.get(old)
+            first = on_base.get(old, old)
+            tip = words.get(first)
             now = after.get(name)
             if tip and now and (old not in before or _same_inputs(tip, now)):
                 before[old] = tip  # base has it too, by another way
             yield Pair(
                 name=name,
+                name_on_base=first,
                 before=before.get(old),
                 after=after.get(name),
                 word=tip or before.get(old),
@@ -218,22 +228,40 @@ class Proposal:
             self._strategies[commit] = {name: Held(tree, name) for name in names}
         return dict(self._strategies[commit])
 
-    def _renamed(
-        self, start: Oid, end: Oid, before: dict[str, Held], after: dict[str, Held]
-    ) -> dict[str, str]:
-        """Return new names with their old ones: git's own word on strategy.yaml files."""
-        if before.keys() == after.keys() or not after.keys() - before.keys():
+    def _renamed(self, start: Oid, end: Oid) -> dict[str, str]:
+        """Return new names with their old ones, by where git says that their files went.
+
+        A strategy.yaml counts least: those of two strategies are often the same to the byte.
+        """
+        before, after = self._held(start).keys(), self._held(end).keys()
+        gone, come = before - after, after - before
+        if not gone or not come:
             return {}
-        repo = self.workspace.need_store().repo
-        asked = ("-r", "-z", "-M", "--no-ext-diff", "--diff-filter=R", "--name-status", start, end)
-        fields = repo.git("diff-tree", *asked).out.decode(errors="surrogateescape").split("\0")
-        folders = {yaml_of(name): name for name in (*before, *after)}
-        found = {}
-        for old, new in zip(fields[1::3], fields[2::3], strict=False):
-            one, two = folders.get(old), folders.get(new)
-            if one in before and one not in after and two in after and two not in before:
+        votes: Counter[tuple[str, str]] = Counter()
+        for old, new in self._moved(start, end, gone | come):
+            weight = 1 if old.endswith("strategy.yaml") else _MANY
+            pairs = product(_owners(old) & gone, _owners(new) & come)
+            votes.update(dict.fromkeys(pairs, weight))
+        found: dict[str, str] = {}
+        for (one, two), _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0])):
+            if two not in found and one not in found.values():
                 found[two] = one
-        return {new: old for new, old in found.items() if new and old}
+        return found
+
+    def _moved(self, start: Oid, end: Oid, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield the files of some strategies that git calls renamed, however many there are."""
+        asked = ("-r", "-z", "-M", "-l0", "--no-ext-diff", "--diff-filter=R", "--name-status")
+        repo = self.workspace.need_store().repo
+        done = repo.git(
+            "--literal-pathspecs", "diff-tree", *asked, start, end, "--", *sorted(names)
+        )
+        fields = done.out.decode(errors="surrogateescape").split("\0")
+        yield from zip(fields[1::3], fields[2::3], strict=False)
+
+
+def _owners(path: str) -> set[str]:
+    """Return the names that a strategy may have whose folder holds a file."""
+    return {parent.as_posix() for parent in PurePosixPath(path).parents}
 
 
 def _same_inputs(one: Held, two: Held) -> bool:

@@ -106,7 +106,7 @@ class Records:
         inputs = pair.after.inputs.id
         run = known_run(self._workspace, inputs, engine)
         claims = self._claims(inputs)
-        base = self.base(pair.renamed_from or pair.name, inputs)
+        base = self.base(pair.name_on_base, inputs)
         if run is None or base is None or len(claims) != 1 or run[1].inputs != inputs:
             return None
         if run[1].bundle not in claims[0].bundles or base.bundle not in claims[0].bundles:
