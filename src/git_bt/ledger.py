@@ -232,6 +232,17 @@ class Ledger:
         """Return every result that is tied to a commit."""
         return self.notes.of(commit)
 
+    def shown(self, commit: str) -> list[NoteLine]:
+        """Return the results on a commit for somebody to read: of each bundle the line that counts.
+
+        One that was measured and then accepted has two lines.
+        """
+        same: dict[tuple[str, str, bool], list[NoteLine]] = {}
+        for line in self.results(commit):
+            same.setdefault((line.strategy, line.bundle, passes(line.verdict)), []).append(line)
+        found = (x[0] if len(x) == 1 else chosen(x, self._when) for x in same.values())
+        return [line for line in found if line is not None]
+
     def result(self, commit: str, strategy: str) -> NoteLine | None:
         """Return the result of a strategy on a commit that counts, None where none passes."""
         return self._counting(self.results(commit), strategy)

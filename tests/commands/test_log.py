@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from conftest import GitRepo, make_repo, take_away
+from git_bt.commands.accept import accept
 from git_bt.commands.commits import walk
 from git_bt.commands.log import log
 from git_bt.commands.measure import Measured
@@ -148,6 +149,19 @@ def test_accepted_and_inherited_are_said(history: GitRepo) -> None:
 
     assert newest.subject == "better words"
     assert [result.kind for result in newest.results] == ["inherited"]
+
+
+def test_what_was_measured_and_then_accepted_is_shown_once(history: GitRepo) -> None:
+    """As accepted, beside the result of the commit before; another output is another line."""
+    bundle = change(history, ONCE, "2.0", "3.0")
+    accept([ONCE], reason="thrice the size", step=silent, cwd=history.path)
+    lines = history.git("notes", "--ref=bt", "show", "HEAD").splitlines()
+    (newest, *older) = logged(history).commits
+    (result,) = newest.results
+
+    assert [json.loads(line)["bundle"] for line in lines] == [bundle] * 2
+    assert (result.kind, result.bundle) == ("accepted", bundle)
+    assert result.previous == result.replaces == older[0].results[0].bundle
 
 
 def test_a_bundle_that_is_not_here_hides_nothing(history: GitRepo, tmp_path: Path) -> None:

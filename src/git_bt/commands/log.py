@@ -108,7 +108,7 @@ def _collect(
     walked = 0
     for commit in _noted(ledger, walk(workspace.need_store().repo, revisions)):
         walked += len(shown) >= count
-        lines = [x for x in ledger.results(commit) if not wanted or x.strategy in wanted]
+        lines = [x for x in ledger.shown(commit) if not wanted or x.strategy in wanted]
         if not lines:
             pass
         elif len(shown) < count:
