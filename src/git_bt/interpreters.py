@@ -7,6 +7,7 @@ kept until the interpreter or one of its site-packages changes; versions are nev
 """
 
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Protocol, cast
 
 from git_bt.errors import BtError, Incomplete, Usage
@@ -192,20 +193,29 @@ def _install(adapter: Adapter, executable: Path) -> str:
     return f"{executable} -m pip install {package}"
 
 
-def distributions(site_dirs: tuple[Path, ...]) -> dict[str, str]:
-    """Return normalised name and version of every distribution, as the folders name them now."""
+def distributions(site_dirs: tuple[Path, ...]) -> Mapping[str, str]:
+    """Return normalised name and version of every distribution, as the folders name them now.
+
+    A folder is listed again only when something was put into it or taken out.
+    """
+    return _listed(site_dirs, tuple(tuple(_stat(folder)) for folder in site_dirs))
+
+
+@functools.cache
+def _listed(site_dirs: tuple[Path, ...], _: tuple[tuple[int, ...], ...]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for folder in site_dirs:
         try:
-            entries = [entry.name for entry in folder.iterdir()]
+            with os.scandir(folder) as inside:
+                entries = [entry.name for entry in inside]
         except OSError:
             continue
         for entry in entries:
-            stem, _, suffix = entry.rpartition(".")
+            stem, _dot, suffix = entry.rpartition(".")
             name, dash, version = stem.partition("-")
             if suffix == "dist-info" and dash:
                 found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
-    return found
+    return MappingProxyType(found)
 
 
 # -- where to look --------------------------------------------------------------------------------

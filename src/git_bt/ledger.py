@@ -221,7 +221,7 @@ class Ledger:
     def _key(self, bundle: str) -> str | None:
         if bundle not in self._keys:
             try:
-                self._keys[bundle] = output_key(self.store.bundle(bundle).manifest)
+                self._keys[bundle] = output_key(self.store.manifest(bundle))
             except Usage:  # a record of a bundle that has not come here
                 self._keys[bundle] = None
         return self._keys[bundle]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from git_bt.errors import Corrupt, Usage
 from git_bt.fields import DIGEST
-from git_bt.model import REGULAR, Bundle, Captured, Members, Oid, RunRecord, Source
+from git_bt.model import REGULAR, Bundle, Captured, Manifest, Members, Oid, RunRecord, Source
 from git_bt.objects import FOLDER, Blob, Objects, TreeEntry, parse_tree
 from git_bt.publish import read_refs
 from git_bt.repo import Repo
@@ -82,6 +82,11 @@ class StoreReader:
         manifest = proved_manifest(data, digest)
         content = self._content(folder, MANIFEST, manifest.members, f"bundle {digest}")
         return Bundle(id=digest, manifest=manifest, content=content)
+
+    def manifest(self, digest: str) -> Manifest:
+        """Return the manifest of a bundle alone, whatever lies beside it; raises as `bundle`."""
+        folder = self._folder("bundles", digest)
+        return proved_manifest(self._document(folder, MANIFEST, f"bundle {digest}"), digest)
 
     def snapshot(self, digest: str) -> Captured:
         """Return a snapshot by its full id, with its bytes; raises as `bundle`."""
@@ -156,7 +161,7 @@ class StoreReader:
         if inputs is None:
             if bundle is None or self._at(place("bundles", bundle)) is None:
                 return []
-            inputs = self.bundle(bundle).manifest.inputs
+            inputs = self.manifest(bundle).inputs
         top = self._at(place("inputs", inputs))
         environments = {} if top is None else self._tree(top)
         digests = [name for entry in environments.values() for name in self._tree(entry)]

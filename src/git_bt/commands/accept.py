@@ -217,7 +217,7 @@ def _in_parent(workspace: Workspace, strategy: str, base: Baseline) -> Baseline 
 
 def _output_key(workspace: Workspace, bundle: str) -> str | None:
     try:
-        return output_key(workspace.need_store().bundle(bundle).manifest)
+        return output_key(workspace.need_store().manifest(bundle))
     except Usage:  # it has not come here
         return None
 

@@ -74,7 +74,7 @@ class Arrivals:
     def _key(self, digest: str) -> str | None:
         for store in (self.ours, self.theirs):
             try:
-                return output_key(store.bundle(digest).manifest)
+                return output_key(store.manifest(digest))
             except Usage:  # a record of a bundle that has not come
                 continue
         return None

@@ -171,7 +171,7 @@ class CommitTree:
         packed = where.ledger.packed.get(strategy.name)
         if packed is None:
             return None
-        manifest = where.need_store().bundle(packed.bundle).manifest
+        manifest = where.need_store().manifest(packed.bundle)
         whole, tape = as_packed(strategy, manifest)
         return inputs_of(self.files, whole, top=where.top, cwd=where.cwd, tape=tape)
 

@@ -1,6 +1,6 @@
 """Say of each strategy of the work tree whether its result is known, and what is missing if not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +66,6 @@ class Look:
     glances: Glances
     tapes: dict[tuple[int, str | None], Tape | BtError] = field(default_factory=dict)
     engines: dict[tuple[str, str, str | None], Interpreter | BtError] = field(default_factory=dict)
-    installed: dict[tuple[Path, ...], dict[str, str]] = field(default_factory=dict)
 
     @cached_property
     def objects(self) -> Objects:
@@ -114,7 +113,7 @@ class Look:
         strategy = read_strategy(files, name)
         if strategy.tape is not None:
             return None  # it belongs to a folder that says so itself
-        manifest = self.workspace.need_store().bundle(packed.bundle).manifest
+        manifest = self.workspace.need_store().manifest(packed.bundle)
         whole, tape = as_packed(strategy, manifest)
         top = self.workspace.top
         return Glanced(
@@ -182,7 +181,7 @@ class Look:
         if isinstance(engine, BtError):
             return replace(said, message=engine.message, hint=engine.hint)
         assert said.inputs is not None
-        installed = self._installed(engine)
+        installed = distributions(engine.site_dirs)
         environment = self.workspace.ledger.environment(
             said.inputs, engine.version, engine.engine.version, installed
         )
@@ -205,11 +204,6 @@ class Look:
             except BtError as e:
                 self.engines[place] = e
         return self.engines[place]
-
-    def _installed(self, engine: Interpreter) -> dict[str, str]:
-        if engine.site_dirs not in self.installed:
-            self.installed[engine.site_dirs] = distributions(engine.site_dirs)
-        return self.installed[engine.site_dirs]
 
     # -- against what was before
 
@@ -245,7 +239,7 @@ def _since(said: StrategyState, base: Baseline | None) -> StrategyState:
 
 
 def _environment(
-    recorded: RunRecord, engine: Interpreter, installed: dict[str, str]
+    recorded: RunRecord, engine: Interpreter, installed: Mapping[str, str]
 ) -> Environment:
     """Return what a run would have here, as far as the names of its distributions tell."""
     return Environment(
