@@ -7,6 +7,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -98,10 +99,13 @@ def interpreter(engine: str) -> Interpreter:
     return find_interpreter(load_adapter(engine), Wanted(option=environment(engine)()), {})
 
 
-def ran(engine: str, text: str, tape: Path, config: dict[str, Any]) -> Outcome:
+def ran(
+    engine: str, text: str, tape: Path, config: dict[str, Any], cache: Path | None = None
+) -> Outcome:
     """Run one strategy in one child."""
     complete = load_adapter(engine).complete(config)
-    return run(engine, job({"s.py": text}, tape, config=complete), interpreter(engine))
+    given = job({"s.py": text}, tape, config=complete, cache=cache)
+    return run(engine, given, interpreter(engine))
 
 
 @pytest.fixture
@@ -195,6 +199,103 @@ def test_zipline_says_what_does_not_fit_the_calendar(
 ) -> None:
     """With the first day that is none of its sessions."""
     assert failure_of(ran("zipline", TWICE, two, config)).message.startswith(words)
+
+
+# -- what vectorbt's functions compiled to --------------------------------------------------------
+
+ORDERS = """\
+import numba
+import vectorbt as vbt
+from vectorbt.portfolio import nb
+
+{top}
+
+@numba.njit(cache=True)
+def half(price):
+    return price / 2
+
+def build(data):
+    size = data["Close"] * 0.0 + half(2.0)
+    portfolio = vbt.Portfolio.from_orders(data["Close"], size, init_cash=1000)
+    {later}
+    return portfolio
+"""
+PATCHED = """\
+@numba.njit
+def refuse(lens, width, cash, is_shared):
+    raise ValueError("patched")
+
+nb.check_group_init_cash_nb = refuse
+"""
+
+
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, bytes]]:
+    """Give a tape, the folder of what the first run on it compiled, and its output."""
+    folder = tmp_path_factory.mktemp("kept")
+    tape = folder / "GOOG.csv"
+    write_bars(tape)
+    text = ORDERS.format(top="", later="")
+    return tape, folder / "cache", output_of(ran("vectorbt", text, tape, {}, folder / "cache"))
+
+
+def test_what_was_compiled_is_used_again(cold: tuple[Path, Path, dict[str, bytes]]) -> None:
+    """The output is the same, nothing is compiled twice, and nothing of the strategy's own kept."""
+    tape, cache, output = cold
+    (kept,) = cache.iterdir()
+    before = ZipFile(kept).namelist()
+    size = kept.stat().st_size
+    site = Path(interpreter("vectorbt").site_dirs[0])
+    beside = set(site.rglob("*.nbi"))
+    again = output_of(ran("vectorbt", ORDERS.format(top="x = 1", later=""), tape, {}, cache))
+    (kept,) = cache.iterdir()
+
+    assert again == output
+    assert (ZipFile(kept).namelist(), kept.stat().st_size) == (before, size)
+    assert {name.split("_")[0] for name in before} <= {
+        p.name for p in (site / "vectorbt").iterdir()
+    }
+    assert set(site.rglob("*.nbi")) == beside
+
+
+def test_a_file_that_is_no_archive_costs_time_only(
+    cold: tuple[Path, Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    """Whoever cut it: it is made anew."""
+    tape, cache, output = cold
+    (kept,) = cache.iterdir()
+    (tmp_path / kept.name).write_bytes(kept.read_bytes()[:10_000])
+    found = output_of(ran("vectorbt", ORDERS.format(top="", later=""), tape, {}, tmp_path))
+
+    assert found == output
+    assert ZipFile(tmp_path / kept.name).namelist() == ZipFile(kept).namelist()
+
+
+def test_a_strategy_that_patches_the_engine_has_a_cache_of_its_own(
+    cold: tuple[Path, Path, dict[str, bytes]],
+) -> None:
+    """Lent what others compiled, it would run as if it had patched nothing."""
+    tape, cache, _ = cold
+    (kept,) = cache.iterdir()
+    before = kept.read_bytes()
+    failure = failure_of(ran("vectorbt", ORDERS.format(top=PATCHED, later=""), tape, {}, cache))
+
+    assert failure.message.startswith("ValueError: patched")
+    assert kept.read_bytes() == before
+
+
+def test_patching_the_engine_while_it_runs_is_refused(
+    cold: tuple[Path, Path, dict[str, bytes]],
+) -> None:
+    """Whether it is seen would depend on what is compiled already."""
+    tape, cache, _ = cold
+    text = ORDERS.format(top="", later="numba.core.config.BOUNDSCHECK = 1")
+    failure = failure_of(ran("vectorbt", text, tape, {}, cache))
+
+    assert failure.message == (
+        "the strategy changed numba.core.config.BOUNDSCHECK while it ran: "
+        "compiled code may not see that"
+    )
 
 
 # -- without the engine ---------------------------------------------------------------------------

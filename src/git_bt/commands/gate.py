@@ -281,7 +281,7 @@ class _Cases:
         return Planned(
             strategy=side.strategy,
             engine=engine,
-            job=job,
+            job=replace(job, cache=None),  # what one side compiles, the other must not run
             captured=captured,
             inputs=inputs_of_job(job, engine.adapter.NAME, side.strategy),
         )

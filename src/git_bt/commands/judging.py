@@ -98,7 +98,9 @@ class Judge:
         bundle = with_tape(self.workspace, found.bundle)
         with self.child(engine) as child:
             check_content(bundle, but=TAPE)
-            job = job_of_bundle(self.workspace, bundle, engine, self.grant)
+            job = job_of_bundle(
+                self.workspace, bundle, engine, self.grant, is_ours=found.record is not None
+            )
             outcome = child.run(job, self._meanwhile(name))
         ran = Ran(
             found=found, strategy=None, job=job, outcome=outcome, tolerances=tolerances, runs=1

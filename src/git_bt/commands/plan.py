@@ -22,6 +22,7 @@ from git_bt.runner import Job
 
 DEFAULT_ENGINE = "flox"
 PROGRAM = "command"  # the engine that runs what `command:` says
+KEPT = "engines"  # of the folder of caches: what engines keep, a folder for each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,7 @@ def job_of_strategy(
         root=strategy.root,
         listed_from=_listed_from(strategy),
         timeout_s=grant.timeout_s,
+        cache=kept_by(workspace, engine),
     )
     assert market is not None
     return job, captured, market
@@ -198,8 +200,10 @@ def _listed_from(strategy: Strategy) -> str:
     return posixpath.relpath(folder or ".", strategy.root)
 
 
-def job_of_bundle(workspace: Workspace, bundle: Bundle, engine: Engine, grant: Grant) -> Job:
-    """Return the job of a bundle whose bytes are proved."""
+def job_of_bundle(
+    workspace: Workspace, bundle: Bundle, engine: Engine, grant: Grant, *, is_ours: bool
+) -> Job:
+    """Return the job of a bundle whose bytes are proved; one from elsewhere leaves nothing here."""
     return Job(
         members=snapshot_of(bundle).files,
         content=strategy_content(bundle),
@@ -211,7 +215,13 @@ def job_of_bundle(workspace: Workspace, bundle: Bundle, engine: Engine, grant: G
         work_tree=None if workspace.repo is None else workspace.repo.top,
         timeout_s=grant.timeout_s,
         known=known_output(bundle),
+        cache=kept_by(workspace, engine) if is_ours else None,
     )
+
+
+def kept_by(workspace: Workspace, engine: Engine) -> Path | None:
+    """Return the folder where an engine may keep what it can find out again."""
+    return None if workspace.cache is None else workspace.cache / KEPT / engine.adapter.NAME
 
 
 def known_output(bundle: Bundle) -> dict[str, str]:

@@ -18,7 +18,7 @@ from git_bt.capture.strategy import read_strategy
 from git_bt.capture.tape import read_tape
 from git_bt.commands.flush import flush_to_read
 from git_bt.commands.packing import judge_pack
-from git_bt.commands.plan import Grant, engine_of_strategy
+from git_bt.commands.plan import Grant, engine_of_strategy, kept_by
 from git_bt.commands.recording import for_store
 from git_bt.commands.sweep import check_metric, find_run, find_sweep
 from git_bt.commands.tapes import at_hand
@@ -95,6 +95,7 @@ def promote(
                 config=plan.config,
                 work_tree=workspace.top,
                 timeout_s=grant.timeout_s,
+                cache=kept_by(workspace, plan),
             )
             outcomes = children.run(job)
         report, bundle, record = judge_pack(

@@ -45,7 +45,8 @@ def replay(
         with start(engine.interpreter, engine.adapter) as child:
             check_content(bundle, but=TAPE)
             step(f"replaying {name}")
-            outcome = child.run(job_of_bundle(workspace, bundle, engine, grant))
+            is_ours = found.record is not None
+            outcome = child.run(job_of_bundle(workspace, bundle, engine, grant, is_ours=is_ours))
         report = ReplayReport(
             name=name,
             bundle=bundle.id,

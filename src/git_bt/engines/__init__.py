@@ -6,7 +6,8 @@ imports adapters too, so an engine is imported inside functions only. What sever
 lies beside them, and is imported relatively (`from .refusal import Refused`), because the child
 knows this folder by another name: `config` checks keys, `bars` reads tapes, `entry` finds the
 strategy in the user's file, `rows` writes the output, `refusal` says no; `given`, `frames` and
-`spelling` are for what users give in shapes and words of their own.
+`spelling` are for what users give in shapes and words of their own, `compiled` keeps what numba
+compiled.
 
 What an adapter module has:
 
@@ -20,7 +21,8 @@ What an adapter module has:
 
 A job is the plain dict that `runner.py` writes as job.json: `entry_point`, `root` and `out` are
 absolute paths, `tape` too or None, `config` is complete, `command` and `build` are argument
-vectors or None. To refuse a job, raise
+vectors or None. `cache` is a folder, maybe not there yet, where an adapter may keep what it can
+find out again, such as compiled code; None: nothing is kept. To refuse a job, raise
 `refusal.Refused`, or in a folder of your own an exception of your own that carries `bt_kind`, one
 of the kinds of `model.Failure`, and maybe `bt_hint`; a strategy's exception cannot.
 """

@@ -7,19 +7,17 @@
 
 `data` is one frame: by time, with the columns (field, symbol), so that `data["Close"]` has a column
 a symbol. The keys of `config:` are build's arguments. Equity is the value of all columns together.
-What numba compiles goes into a folder of this run: a cache beside the package would be written to,
-and read from whatever wrote it.
+What numba compiles of vectorbt is kept for later runs, see `compiled`.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from . import bars, entry, rows
+from .compiled import Kept
 from .given import any_config, check_arguments
 from .refusal import Refused
 
@@ -27,6 +25,7 @@ NAME = "vectorbt"
 DISTRIBUTIONS = ("vectorbt",)
 INSTALL = "pip install 'git-bt[vectorbt]'"
 
+KEPT = Kept("vectorbt")
 SIDES = ("buy", "sell")  # of the engine's OrderSide
 
 
@@ -41,8 +40,7 @@ def complete(config: Mapping[Any, Any]) -> dict[str, Any]:
 
 def warm() -> None:
     """Import the engine, with a cache of this run's own."""
-    os.environ["NUMBA_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "numba")
-    import vectorbt  # noqa: F401
+    KEPT.load()
 
 
 def run(job: dict[str, Any]) -> None:
@@ -58,6 +56,7 @@ def run(job: dict[str, Any]) -> None:
     path = job["entry_point"]
     build = entry.function(entry.load(path), "build", path, "data, …")
     check_arguments(build, "data", job["config"])
+    KEPT.lend(job["cache"])
     portfolio = build(table(market), **job["config"])
     if not isinstance(portfolio, Portfolio):
         kind = type(portfolio).__name__
@@ -67,10 +66,12 @@ def run(job: dict[str, Any]) -> None:
         raise Refused("bad-output", "the portfolio has no times: make it of data, by its index")
     times = bars.ns_of(index)
     fills = orders(portfolio, times, [bar.symbol for bar in market])
+    equity = list(zip(times, values(portfolio)))
+    KEPT.keep(job["cache"])
     rows.write(
         job["out"],
         fills=fills,
-        equity=zip(times, values(portfolio)),
+        equity=equity,
         summary={**bars.summary(market), "stats": {"orders": len(fills)}},
     )
 

@@ -154,6 +154,7 @@ class Child:
             "config": dict(job.config),
             "command": job.command,
             "build": job.build,
+            "cache": None if job.cache is None else str(job.cache),
             "work_tree": None if job.work_tree is None else str(job.work_tree),
             "memory": job.memory or three_quarters_of_memory(),
             "umask": 0o022 if self._variation == 0 else 0o077,

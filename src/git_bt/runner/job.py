@@ -29,7 +29,8 @@ class Job:
     folder, from `root`, that the paths of a `files:` list start from: hints are written for it.
     `memory` is in bytes, None for three quarters of this machine's. `known` are sha256 of outputs,
     by name, that were proved to be canonical before and need no second proof; the child never sees
-    them. `command` and `build` are the argument vectors of an engine that runs programs.
+    them. `command` and `build` are the argument vectors of an engine that runs programs. `cache` is
+    a folder where the engine may keep what it can find out again; None: it keeps nothing.
     """
 
     members: Members
@@ -45,6 +46,7 @@ class Job:
     timeout_s: float = TIMEOUT_S
     memory: int | None = None
     known: Mapping[str, str] = field(default_factory=dict)
+    cache: Path | None = None
 
 
 def three_quarters_of_memory() -> int:
