@@ -19,6 +19,7 @@ from git_bt.model import Members, Table, Value
 
 MAX_DEPTH = 64
 MAX_DIGITS = 40
+PROGRAM = "program:"  # before the name of what is no distribution among packages
 
 INTEGER_COLUMNS = frozenset({"seq", "ts_ns", "order"})
 FLOAT_COLUMNS = frozenset(
@@ -375,6 +376,14 @@ def inputs_id(
 def environment_id(python: str, engine_version: str, packages: Mapping[str, str]) -> str:
     """Return the id of what a run ran on: python X.Y, the engine, the loaded distributions."""
     short = ".".join(python.split(".")[:2])
-    return sha256(
-        encode_json({"python": short, "engine": engine_version, "packages": dict(packages)})
-    )
+    loaded = distributions_of(packages)
+    return sha256(encode_json({"python": short, "engine": engine_version, "packages": loaded}))
+
+
+def distributions_of(packages: Mapping[str, str]) -> dict[str, str]:
+    """Return packages without the programs that a run started.
+
+    A program is known by its bytes, which are others on every machine: that a result is known of
+    an environment must not hang on them.
+    """
+    return {name: v for name, v in packages.items() if not name.startswith(PROGRAM)}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from git_bt.canonical import encode_json, environment_id, sha256
+from git_bt.canonical import distributions_of, encode_json, environment_id, sha256
 from git_bt.errors import ExitCode, Usage
 from git_bt.model import Manifest, NoteLine, Oid, RunRecord, Verdict
 from git_bt.notes import REF, Notes
@@ -135,7 +135,7 @@ def environment_now(
         run
         for run in alike
         if run.engine.version == engine_version
-        and all(installed.get(name) == version for name, version in run.packages.items())
+        and distributions_of(run.packages).items() <= installed.items()
     ]
     best = max(same, key=lambda run: (len(run.packages), run.when_ns), default=newest)
     packages = {name: installed[name] for name in best.packages if name in installed}

@@ -1,6 +1,7 @@
 """The command engine: real programs in several languages, and hostile ones."""
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from conftest import GitRepo
 from enginekit import GOOG, job, run
 from floxkit import failure_of, is_running, output_of
 from git_bt.engines import command
 from git_bt.engines.refusal import Refused
 from git_bt.model import Failure, Outcome, Verdict
+from projects import all_runs, bundle_id, validated
 
 DAY = 86_400 * 10**9
 JAN_2 = 1_704_153_600 * 10**9
@@ -90,6 +93,41 @@ def test_a_strategy_in_c_is_built_and_run(goog: Path) -> None:
         "0,1704240000000000000,GOOG,buy,12.0,0.1,0.25",
         "1,1704326400000000000,GOOG,sell,11.0,0.1,0.25",
     ]
+
+
+# -- what it ran on -------------------------------------------------------------------------------
+
+
+def test_another_compiler_is_said_beside_the_verdict(
+    in_repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are others: the result is known still, and whoever runs it is told."""
+    tool = tmp_path / "bin" / "tool"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\ncp made.sh cross\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    text = f"#!/bin/sh\nprintf '{HEADER}{ROW}' > \"$1\"/fills.csv\n"
+    in_repo.write("s/made.sh", text).chmod(0o755)
+    in_repo.write("goog.csv", GOOG)
+    in_repo.write(
+        "s/strategy.yaml",
+        "entry_point: made.sh\nengine: command\ntape: ../goog.csv\n"
+        'build: [tool]\ncommand: [./cross, "{out}"]\n',
+    )
+    bundle_id(in_repo, "s")
+    (run_before,) = all_runs(in_repo)
+    tool.write_text("#!/bin/sh\n# 2\ncp made.sh cross\n")
+    (found,) = validated(in_repo, "s")
+    (reused,) = validated(in_repo, "s", reuse=True)
+
+    before = {"program:tool": run_before.packages["program:tool"]}
+    assert run_before.packages == before
+    assert re.fullmatch("sha256:[0-9a-f]{12}", before["program:tool"])
+    assert (found.verdict, [c.name for c in found.environment]) == (
+        Verdict.REPRODUCED, ["program:tool"],
+    )  # fmt: skip
+    assert reused.reused
 
 
 def test_every_output_is_taken(goog: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from git_bt.canonical import PROGRAM
 from git_bt.capture.strategy import find_strategies, read_strategy
 from git_bt.capture.tape import read_tape
 from git_bt.commands.glance import Facts, Glanced, Glances
@@ -245,6 +246,10 @@ def _environment(
     return Environment(
         python=engine.version,
         engine=engine.engine,
-        packages={name: installed[name] for name in recorded.packages if name in installed},
+        packages={
+            name: installed.get(name, version)
+            for name, version in recorded.packages.items()
+            if name in installed or name.startswith(PROGRAM)
+        },
         platform=recorded.platform,
     )

@@ -5,7 +5,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
-from git_bt.canonical import COLUMNS, decode_json, sha256
+from git_bt.canonical import COLUMNS, PROGRAM, decode_json, sha256
 from git_bt.compare.found import Found, judge
 from git_bt.compare.tables import in_table
 from git_bt.compare.values import Place, Walk
@@ -78,14 +78,16 @@ def environment_changes(
     """Name what a run was recorded with and is otherwise here: Python, engine, distributions.
 
     Python counts by X.Y, as in the environment id. The engine is left out when the distribution
-    that it is (lrvx for flox) is named already.
+    that it is (lrvx for flox) is named already, and a program that was not always noted where it
+    is known of one side only.
     """
     changes = []
     if _minor(recorded.python) != _minor(here.python):
         changes.append(PackageChange(name="python", recorded=recorded.python, here=here.python))
     for name in sorted({*recorded.packages, *here.packages}):
         before, now = recorded.packages.get(name), here.packages.get(name)
-        if before != now:
+        is_told = not name.startswith(PROGRAM) or None not in (before, now)
+        if before != now and is_told:
             changes.append(PackageChange(name=name, recorded=before, here=now))
     before, now = recorded.engine.version, here.engine.version
     if before != now and all((c.recorded, c.here) != (before, now) for c in changes):

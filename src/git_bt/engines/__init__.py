@@ -18,6 +18,8 @@ What an adapter module has:
     complete(config) -> dict    defaults filled in; ValueError with one line for what is wrong
     warm()          import the engine; called while the parent still checks bytes
     run(job)        run the strategy and write the rows as files into job["out"]
+    PROGRAMS        maybe: what the run started beside Python, `program:NAME` to what tells
+                    another one from it; said beside verdicts, and no part of an id
 
 A job is the plain dict that `runner.py` writes as job.json: `entry_point`, `root` and `out` are
 absolute paths, `tape` too or None, `config` is complete, `command` and `build` are argument

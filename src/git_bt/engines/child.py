@@ -59,6 +59,7 @@ def main(adapter_path: str, run_dir: str) -> NoReturn:
         done["failure"] = failure(e, None if broken is not None else os.path.join(run_dir, "files"))
     done["elapsed_s"] = perf_counter() - started
     done["environment"] = loaded.environment(before)
+    done["environment"]["packages"].update(getattr(adapter, "PROGRAMS", {}))
     finish(run_dir, done)
 
 

@@ -9,8 +9,10 @@ floats as Python does. No shell is involved: a word is a word.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -27,6 +29,7 @@ from .spelling import read, renumber
 
 NAME = "command"
 DISTRIBUTIONS: tuple[str, ...] = ()
+PROGRAMS: dict[str, str] = {}
 VERSION = "1"  # of what is agreed with the program; which Python starts it does not matter
 INSTALL = "nothing: command: in strategy.yaml names a program"
 
@@ -94,6 +97,7 @@ def execute(key: str, argv: Sequence[str], job: dict[str, Any]) -> None:
         Refused: it is not there, cannot be started, or ends with anything but 0.
     """
     path = find(key, argv[0], job)
+    note(argv[0], path, job)
     harness = sys.modules["__main__"]
     harness.prctl(harness.PR_SET_CHILD_SUBREAPER, 1)
     try:
@@ -145,6 +149,23 @@ def find(key: str, word: str, job: dict[str, Any]) -> str:
             "list it, or its sources and a build:, in strategy.yaml",
         )
     return path
+
+
+def note(word: str, path: str, job: dict[str, Any]) -> None:
+    """Keep what tells a program from another of its name: 12 digits of the sha256 of its file.
+
+    What it reads and starts in its turn is not known, and the snapshot's own files are no part of
+    the environment, nor is the Python that this runs on, which is there already.
+    """
+    real = os.path.realpath(path)
+    if is_below(real, job["root"]) or real == os.path.realpath(sys.executable):
+        return
+    digest = hashlib.sha256()
+    with contextlib.suppress(OSError):  # one may run what one may not read
+        with open(real, "rb") as f:
+            for piece in iter(lambda: f.read(1 << 20), b""):
+                digest.update(piece)
+        PROGRAMS[f"program:{word}"] = f"sha256:{digest.hexdigest()[:12]}"
 
 
 def is_below(path: str, folder: str) -> bool:
