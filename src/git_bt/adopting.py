@@ -17,11 +17,15 @@ class Guessed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptReport:
-    """The answer of adopt. `path` is the strategy.yaml that was written, from the top."""
+    """The answer of adopt. `path` is the strategy.yaml that was written, from the top.
+
+    `text` was written into it; where it was `completed`, behind what stood there.
+    """
 
     strategy: str
     path: str
     text: str
+    completed: bool
     guesses: tuple[Guessed, ...]
     packed: PackReport
 

@@ -182,8 +182,79 @@ def test_the_program_says_what_it_guessed(plain: GitRepo) -> None:
     assert "2 runs gave the same output" in said.out
     assert again.code == 2
     assert again.err == (
-        "error: strategies/ema/strategy.yaml is there already\nhint: git bt pack strategies/ema\n"
+        "error: strategies/ema/strategy.yaml names engine and tape already\n"
+        "hint: git bt pack strategies/ema\n"
     )
+
+
+OLD = """\
+# what RustyBT keeps of each run
+files:   # relative to this file
+  - ema.py
+  - params.json
+"""
+
+
+def test_an_old_file_of_rustybt_is_completed(plain: GitRepo) -> None:
+    """Install, init, adopt, commit: its bytes stay, engine, entry point and tape come behind."""
+    place = plain.write("strategies/ema/strategy.yaml", OLD.replace("\n", "\r\n").rstrip())
+    said = bt("adopt", "strategies/ema", "--python", PYTHON, "--json", cwd=plain).json
+
+    more = "entry_point: ema.py\nengine: flox\ntape: ../../data/btc\n"
+    assert place.read_bytes().decode() == (OLD + more).replace("\n", "\r\n")
+    assert (said["completed"], said["text"], said["packed"]["runs"]) == (True, more, 2)
+    assert [guess["what"] for guess in said["guesses"]] == ["engine", "entry_point", "tape"]
+    states = bt("status", "--json", cwd=plain).json["strategies"]
+    assert [(s["strategy"], s["state"]) for s in states] == [("strategies/ema", "known")]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "name", "added"),
+    [
+        ("entry_point: ema.py\nconfig: {slippage_model: none}\n", "strategies/ema/ema.py",
+         "engine: flox\ntape: ../../data/btc\nfiles: [ema.py, params.json]\n"),
+        ("entry_point: strategies/ema/ema.py\nfiles: []\n", ".",
+         "engine: flox\ntape: data/btc\n"),
+        ("tape: ../../data/btc\nfiles: [ema.py]", "strategies/ema/strategy.yaml",
+         "\nentry_point: ema.py\nengine: flox\n"),
+    ],
+    ids=["no files", "at the top", "no engine"],
+)  # fmt: skip
+def test_what_a_file_says_is_not_said_again(
+    plain: GitRepo, yaml: str, name: str, added: str
+) -> None:
+    """Only keys that it lacks are guessed; paths are relative to it."""
+    folder = "" if name == "." else "strategies/ema/"
+    place = plain.write(f"{folder}strategy.yaml", yaml)
+    report = adopted(plain, name)
+
+    assert place.read_text() == yaml + added
+    assert report.packed.verdict is Verdict.REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("yaml", "options", "said"),
+    [
+        ("{files: [ema.py]}\n", {}, "cannot be completed at its end"),
+        ("files: [ema.py]\nengine:\n", {}, "cannot be completed at its end"),
+        ("entry_point: other.py\n", {}, "strategy.yaml is there already, of strategies/ema/other"),
+        ("files: [ema.py]\ntape: x\n", {"tape": "data/btc"}, "names a tape already"),
+        ("files: [ema.py]\ncommand: [./x]\ntape: x\n", {}, "names engine and tape already"),
+        ("files: [\n", {}, "strategy.yaml: line 2"),
+    ],
+    ids=["braces", "null", "other entry", "two tapes", "complete", "malformed"],
+)  # fmt: skip
+def test_what_cannot_be_completed_stays_as_it_is(
+    plain: GitRepo, yaml: str, options: dict[str, str], said: str
+) -> None:
+    """One line says why; nothing ran, and no byte was written."""
+    place = plain.write("strategies/ema/strategy.yaml", yaml)
+    if "tape" in options:
+        options = {"tape": str(plain.path / options["tape"])}
+    with pytest.raises(Usage, match=said):
+        adopted(plain, "strategies/ema/ema.py", **options)
+
+    assert place.read_text() == yaml
 
 
 def test_what_is_not_deterministic_is_said(plain: GitRepo) -> None:

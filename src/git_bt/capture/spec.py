@@ -64,6 +64,30 @@ def read_spec(data: bytes, path: str) -> Spec:
     return _Keys(path, root.value).spec()
 
 
+def added_to(data: bytes, lines: str, path: str) -> bytes:
+    """Return what to write behind a strategy.yaml to add keys; no byte of it changes.
+
+    Args:
+        data: its bytes.
+        lines: the keys, in YAML.
+        path: how messages name it.
+
+    Raises:
+        Usage: behind what is there, as behind braces, they would not mean the same.
+    """
+    newline = b"\r\n" if b"\r\n" in data else b"\n"
+    more = (b"" if data.endswith(b"\n") else newline) + lines.encode().replace(b"\n", newline)
+    try:
+        wanted = {**read_document(data).plain(), **read_document(lines.encode()).plain()}
+        is_good = read_document(data + more).plain() == wanted
+    except (Unreadable, Malformed):
+        is_good = False
+    if not is_good:
+        keys = lines.strip().replace("\n", "; ")
+        raise Usage(f"{path} cannot be completed at its end", hint=f"write into it: {keys}")
+    return more
+
+
 def _faulty(notice: Notice) -> Spec:
     return Spec(notices=(notice,), fault=notice)
 

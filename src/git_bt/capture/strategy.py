@@ -95,6 +95,21 @@ def read_code(files: Files, folder: str) -> Strategy | None:
     return read_strategy(files, folder, overrides={"entry_point": entry})
 
 
+def find_spec(files: Files, folder: str) -> Spec | None:
+    """Return what the strategy.yaml of a folder says, None where there is none.
+
+    Raises:
+        Usage: it cannot be understood.
+    """
+    path = posixpath.join(_from_top(folder), NAME)
+    if files.find(path) is None:
+        return None
+    spec = _read(files, path)
+    if spec.fault is not None:
+        raise Usage(spec.fault.message)
+    return spec
+
+
 def _named_by_folder(files: Files, folder: str, given: Mapping[str, Any]) -> tuple[Spec, str]:
     """Read the strategy.yaml of a folder, which must be whole: it says what is to be run."""
     path = posixpath.join(folder, NAME)

@@ -73,7 +73,8 @@ def adopt_command(
     Guesses engine, entry point, files and tape from the source, writes a
     strategy.yaml beside it, and packs it: it runs twice, so that you see how long
     it takes and whether it gives the same again. Of several candidates none is
-    taken; they are named.
+    taken; they are named. A strategy.yaml that names no engine or no tape is
+    completed at its end; what is in it stays.
     """
     from git_bt.commands.adopt import adopt
 

@@ -1,9 +1,11 @@
-"""Make a strategy of what is there: guess, write its strategy.yaml, run it."""
+"""Make a strategy of what is there: guess, write its strategy.yaml, run it.
+
+One that lists files only, as RustyBT's does, is completed at its end; what stands in it stays.
+"""
 
 import json
 import os
 import posixpath
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from git_bt.adopting import AdoptReport, Guessed
 from git_bt.capture.guess import Entry, Guess, guess_entry, guess_files, guess_tape
 from git_bt.capture.guess_config import CALLS, guess_config
 from git_bt.capture.snapshot import capture
-from git_bt.capture.strategy import read_strategy
+from git_bt.capture.spec import NAME, Spec, added_to
+from git_bt.capture.strategy import find_spec, read_strategy
 from git_bt.commands.pack import pack
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import CannotWork, Usage
@@ -28,7 +31,7 @@ def adopt(
     step: Step,
     cwd: Path | None = None,
 ) -> AdoptReport:
-    """Write the strategy.yaml of an existing strategy, and pack it.
+    """Write or complete the strategy.yaml of an existing strategy, and pack it.
 
     Args:
         name: a folder, or an entry file.
@@ -40,7 +43,8 @@ def adopt(
         cwd: where the command works.
 
     Raises:
-        Usage: there is a strategy.yaml, or what is there can mean nothing or several things.
+        Usage: its strategy.yaml names engine and tape already or cannot be read, or what is there
+            can mean nothing or several things.
         Incomplete: the engine is not here; the strategy.yaml is written all the same.
         CannotWork: no repository, or the file cannot be written.
     """
@@ -49,16 +53,14 @@ def adopt(
         step(f"looking at {name}")
         if engine is not None:
             load_adapter(engine)  # a name that does not exist is said before anything is written
-        entry = guess_entry(workspace.files, workspace.path_from_top(name), engine)
-        folder = posixpath.dirname(entry.path)
-        place = posixpath.join(folder, "strategy.yaml")
-        if workspace.files.find(place) is not None:
-            raise Usage(f"{place} is there already", hint=f"git bt pack {folder or '.'}")
-        found = _tape(workspace, entry, tape)
-        config, settings = _config(workspace, entry)
-        keys = {**_keys(workspace, entry, folder, found), **({"config": config} if config else {})}
+        entry, folder, spec = _entry(workspace, workspace.path_from_top(name), engine)
+        place = posixpath.join(folder, NAME)
+        if spec is not None:
+            _check_open(spec, place, tape)
+        why = _why_entry(entry, name)
+        keys, guesses = _guessed(workspace, entry, why, folder, spec or Spec(), tape)
         text = "".join(f"{key}: {_yaml(value)}\n" for key, value in keys.items())
-        _write(workspace.top / place, text)
+        _write(workspace.top / place, text, place, is_there=spec is not None)
     top = workspace.top
     report = pack(
         os.path.relpath(top / folder, workspace.cwd),
@@ -71,14 +73,72 @@ def adopt(
         strategy=folder or ".",
         path=place,
         text=text,
-        guesses=(
-            Guessed(what="engine", value=entry.engine.value, why=entry.engine.why),
-            Guessed(what="entry_point", value=entry.path, why=_why_entry(entry, name)),
-            Guessed(what="tape", value=found.value, why=found.why),
-            *settings,
-        ),
+        completed=spec is not None,
+        guesses=tuple(guesses),
         packed=report,
     )
+
+
+def _entry(workspace: Workspace, path: str, engine: str | None) -> tuple[Entry, str, Spec | None]:
+    """Return what runs, the folder of its strategy.yaml, and what that says if it is there."""
+    files = workspace.files
+    is_folder = files.is_folder(path)
+    folder = path if is_folder else posixpath.dirname(path)
+    folder = "" if folder == "." else folder
+    spec = find_spec(files, folder)
+    if spec is None:
+        entry = guess_entry(files, path, engine)
+        folder = posixpath.dirname(entry.path)
+        return entry, folder, find_spec(files, folder)
+    if posixpath.basename(path) == NAME:
+        path, is_folder = folder or ".", True
+    if spec.entry_point is not None:
+        named = posixpath.normpath(posixpath.join(folder, spec.entry_point))
+        if not is_folder and path != named:
+            raise Usage(
+                f"{posixpath.join(folder, NAME)} is there already, of {named}",
+                hint=f"give {posixpath.basename(path)} a folder of its own",
+            )
+        path = named
+    return guess_entry(files, path, engine or spec.engine), folder, spec
+
+
+def _check_open(spec: Spec, place: str, tape: str | None) -> None:
+    """Refuse to complete what is complete, or to say again what it says."""
+    if spec.tape is not None and (spec.engine or spec.command) is not None:
+        folder = posixpath.dirname(place) or "."
+        raise Usage(f"{place} names engine and tape already", hint=f"git bt pack {folder}")
+    if spec.tape is not None and tape is not None:
+        raise Usage(f"{place} names a tape already", hint="change it there")
+
+
+def _guessed(
+    workspace: Workspace, entry: Entry, why: str, folder: str, said: Spec, tape: str | None
+) -> tuple[dict[str, Any], list[Guessed]]:
+    """Return the keys that are to be written, and what of them is a guess."""
+    keys, guesses = dict[str, Any](), list[Guessed]()
+    if said.entry_point is None:
+        keys["entry_point"] = posixpath.relpath(entry.path, folder or ".")
+    if said.engine is None:
+        keys["engine"] = entry.engine.value
+        guesses.append(Guessed(what="engine", value=entry.engine.value, why=entry.engine.why))
+    if "entry_point" in keys:
+        guesses.append(Guessed(what="entry_point", value=entry.path, why=why))
+    if said.tape is None:
+        found = _tape(workspace, entry, tape)
+        is_far = posixpath.isabs(found.value)
+        keys["tape"] = found.value if is_far else posixpath.relpath(found.value, folder or ".")
+        guesses.append(Guessed(what="tape", value=found.value, why=found.why))
+    if said.command is None and entry.engine.value == "command":
+        program = posixpath.relpath(entry.path, folder or ".")
+        keys["command"] = [f"./{program}", "{tape}", "{out}"]
+    if said.files is None and (listed := _files(workspace, entry, folder)):
+        keys["files"] = listed
+    if not said.config:
+        config, settings = _config(workspace, entry)
+        keys |= {"config": config} if config else {}
+        guesses += settings
+    return keys, guesses
 
 
 def _why_entry(entry: Entry, name: str) -> str:
@@ -94,27 +154,15 @@ def _tape(workspace: Workspace, entry: Entry, tape: str | None) -> Guess:
     return Guess(value=workspace.place_of(tape), why="as you said")
 
 
-def _keys(workspace: Workspace, entry: Entry, folder: str, tape: Guess) -> Mapping[str, Any]:
-    """Return the keys of the strategy.yaml; paths are relative to its folder."""
-    keys: dict[str, Any] = {
-        "entry_point": posixpath.basename(entry.path),
-        "engine": entry.engine.value,
-    }
-    if posixpath.isabs(tape.value):
-        keys["tape"] = tape.value
-    else:
-        keys["tape"] = posixpath.relpath(tape.value, folder or ".")
-    if entry.engine.value == "command":
-        keys["command"] = [f"./{keys['entry_point']}", "{tape}", "{out}"]
+def _files(workspace: Workspace, entry: Entry, folder: str) -> list[str]:
+    """Return the files to list, relative to a folder; none where its imports are all."""
     files = workspace.files
     strategy = read_strategy(files, entry.path)
     root = "" if strategy.root == "." else f"{strategy.root}/"
     imported = [f"{root}{path}" for path in capture(files, strategy).snapshot.files]
     named = guess_files(files, entry, imported)
-    if named:
-        paths = sorted({*imported, *named})
-        keys["files"] = [posixpath.relpath(path, folder or ".") for path in paths]
-    return keys
+    paths = sorted({*imported, *named}) if named else []
+    return [posixpath.relpath(path, folder or ".") for path in paths]
 
 
 def _config(workspace: Workspace, entry: Entry) -> tuple[dict[str, Any], list[Guessed]]:
@@ -157,11 +205,16 @@ def _yaml(value: Any) -> str:
     return value if is_plain and is_word else json.dumps(value, ensure_ascii=False)
 
 
-def _write(place: Path, text: str) -> None:
+def _write(place: Path, text: str, name: str, *, is_there: bool) -> None:
     try:
-        with place.open("x", encoding="utf-8") as file:
-            file.write(text)
+        if is_there:
+            more = added_to(place.read_bytes(), text, name)
+            with place.open("ab") as file:
+                file.write(more)
+        else:
+            with place.open("x", encoding="utf-8") as new:
+                new.write(text)
     except FileExistsError as e:
-        raise Usage(f"{place} is there already", hint="git bt pack, or remove it") from e
+        raise Usage(f"{name} is there already", hint="git bt pack, or remove it") from e
     except OSError as e:
-        raise CannotWork(f"cannot write {place}: {e.strerror}") from e
+        raise CannotWork(f"cannot write {name}: {e.strerror}") from e

@@ -164,7 +164,8 @@ def job_of_strategy(
 
     if strategy.tape is None and market is None:
         raise Usage(
-            f"{strategy.name} names no tape", hint="add --tape PATH, or tape: to strategy.yaml"
+            f"{strategy.name} names no tape",
+            hint=f"--tape PATH, tape: in strategy.yaml, or git bt adopt {strategy.name}",
         )
     files = workspace.files
     captured = capture(files, strategy)

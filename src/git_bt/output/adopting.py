@@ -13,7 +13,8 @@ def adopt(report: AdoptReport, style: Style) -> list[str]:
         (words.plain(g.what), words.plain(g.value), style.dim(words.plain(g.why)))
         for g in report.guesses
     ]
-    lines = [f"wrote {style.bold(words.plain(report.path))}", columns(rows, indent=4)]
+    done = "completed" if report.completed else "wrote"
+    lines = [f"{done} {style.bold(words.plain(report.path))}", columns(rows, indent=4)]
     lines += pack(report.packed, style)[:-1] if report.packed.bundle else pack(report.packed, style)
     if report.packed.bundle is None:
         hint = f"mend {words.plain(report.path)} or the strategy, then: git bt pack "

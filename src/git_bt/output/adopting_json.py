@@ -15,6 +15,7 @@ def _adopt(found: AdoptReport) -> Json:
         "strategy": found.strategy,
         "path": found.path,
         "text": found.text,
+        "completed": found.completed,
         "guesses": [asdict(guess) for guess in found.guesses],
         "packed": to_json(found.packed),
     }
