@@ -4,6 +4,7 @@ They have environments of their own: scripts/test --engines vectorbt,zipline.
 """
 
 import shutil
+import venv
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from floxkit import failure_of, output_of
 from git_bt.canonical import decode_table
 from git_bt.commands.pack import pack
 from git_bt.engines import vectorbt, zipline
+from git_bt.errors import Incomplete
 from git_bt.interpreters import Interpreter, Wanted, find_interpreter, load_adapter
-from git_bt.model import Outcome, Verdict
+from git_bt.model import EngineVersion, Outcome, Verdict
 from projects import silent, stored, validated
 
 VECTORBT = """\
@@ -310,6 +312,19 @@ def test_a_config_of_zipline_is_complete() -> None:
     for value in ("soon", 5):
         with pytest.raises(ValueError, match="config start must be a day such as 2024-01-31"):
             zipline.complete({"start": value})
+
+
+def test_a_python_with_rustybt_alone_has_the_engine(tmp_path: Path) -> None:
+    """RustyBT has zipline's modules under its own name; its version is the engine's."""
+    venv.create(tmp_path / "venv")
+    (site,) = (tmp_path / "venv").glob("lib/python3.*/site-packages")
+    python = str(tmp_path / "venv" / "bin" / "python")
+    with pytest.raises(Incomplete, match="has no zipline-reloaded or rustybt"):
+        find_interpreter(load_adapter("zipline"), Wanted(option=python), {})
+    (site / "rustybt-0.3.3.dist-info").mkdir()
+    found = find_interpreter(load_adapter("zipline"), Wanted(option=python), {})
+
+    assert found.engine == EngineVersion(name="zipline", version="0.3.3")
 
 
 def test_columns_of_several_parameters_are_called_by_all() -> None:

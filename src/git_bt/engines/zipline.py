@@ -1,14 +1,15 @@
-"""zipline (zipline-reloaded): `initialize` and `handle_data` on daily bars.
+"""zipline (zipline-reloaded, else rustybt): `initialize` and `handle_data` on daily bars.
 
 The tape is ingested, as a csvdir would be, into a ZIPLINE_ROOT of this run. Its days must be the
 sessions of the calendar, which the config names: zipline fills and shifts nothing, and neither do
 we. Order ids are random and do not leave this file. There is no benchmark, so nothing is asked of
-the network. zipline keeps prices in thousandths.
+the network. zipline keeps prices in thousandths. rustybt has zipline's modules under its own name.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import tempfile
 from datetime import date
@@ -20,7 +21,7 @@ from .config import complete as complete_config
 from .refusal import Refused, nearest
 
 NAME = "zipline"
-DISTRIBUTIONS = ("zipline-reloaded",)
+DISTRIBUTIONS = ("zipline-reloaded", "rustybt")
 INSTALL = "pip install 'git-bt[zipline]'"
 
 
@@ -56,7 +57,13 @@ def complete(config: Any) -> dict[str, Any]:
 def warm() -> None:
     """Import the engine, which reads its folder from the environment as it is imported."""
     os.environ["ZIPLINE_ROOT"] = os.path.join(tempfile.gettempdir(), "zipline")
-    importlib.import_module("zipline.data.bundles.csvdir")
+    part("data.bundles.csvdir")
+
+
+def part(name: str) -> Any:
+    """Return a module of the engine: zipline's, and rustybt's where there is no zipline."""
+    package = "zipline" if importlib.util.find_spec("zipline") is not None else "rustybt"
+    return importlib.import_module(f"{package}.{name}")
 
 
 def run(job: dict[str, Any]) -> None:
@@ -67,7 +74,6 @@ def run(job: dict[str, Any]) -> None:
         BaseException: whatever the strategy raised.
     """
     import pandas
-    from zipline import run_algorithm
 
     config = job["config"]
     market = bars.read(job, needs=FIELDS)
@@ -86,7 +92,7 @@ def run(job: dict[str, Any]) -> None:
     sessions = calendar.sessions_in_range(start, pandas.Timestamp(last))
     if not len(sessions):
         raise Refused("raised", f"config start {config['start']} is after the tape's end")
-    performance = run_algorithm(
+    performance = part("utils.run_algo").run_algorithm(
         start=sessions[0],
         end=sessions[-1],
         initialize=initialize,
@@ -108,7 +114,7 @@ def run(job: dict[str, Any]) -> None:
         job["out"],
         fills=fills,
         orders=orders,
-        equity=zip(bars.ns_of(performance.index), performance["portfolio_value"].tolist()),
+        equity=zip(bars.ns_of(performance.index), map(float, performance["portfolio_value"])),
         summary={**summary, "stats": {"orders": len(orders), "transactions": len(fills)}},
     )
 
@@ -122,12 +128,11 @@ def calendar_of(name: str) -> Any:
     Raises:
         Refused: there is none.
     """
-    from zipline.utils.calendar_utils import get_calendar, global_calendar_dispatcher
-
-    known = global_calendar_dispatcher.get_calendar_names()
+    calendars = part("utils.calendar_utils")
+    known = calendars.global_calendar_dispatcher.get_calendar_names()
     if name not in known:
         raise Refused("raised", f"config calendar {name!r} is unknown{nearest(name, known)}")
-    return get_calendar(name)
+    return calendars.get_calendar(name)
 
 
 def check_sessions(market: list[bars.Bars], calendar: Any) -> None:
@@ -164,8 +169,8 @@ def ingest(market: list[bars.Bars], calendar: str) -> None:
     position there, and a longer tape would have other rows.
     """
     import pandas
-    from zipline.data import bundles
 
+    bundles = part("data.bundles")
     last = max(bar.times[-1] for bar in market)
     day = pandas.Timedelta(days=1)
     frames = [frame_of(bar) for bar in market]
@@ -191,6 +196,8 @@ def ingest(market: list[bars.Bars], calendar: str) -> None:
 
     bundles.register(BUNDLE, write, calendar_name=calendar)
     bundles.ingest(BUNDLE, show_progress=False)
+    if bundles.__name__.startswith("rustybt"):  # or it takes the bundle for one of its own, Parquet
+        part("data.bundles.metadata").BundleMetadata.delete(BUNDLE)
 
 
 def frame_of(bar: bars.Bars) -> Any:
@@ -220,9 +227,9 @@ def trades(performance: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...
                 orders.append(row_of_order(order, known[order["id"]]))
         for fill in done:
             side = "buy" if fill["amount"] > 0 else "sell"
-            amount = (fill["sid"].symbol, side, fill["price"], abs(fill["amount"]))
+            numbers = (fill["price"], abs(fill["amount"]), fees.pop(fill["order_id"], 0.0))
             (time,) = bars.ns_of([fill["dt"]])
-            fills.append((time, *amount, fees.pop(fill["order_id"], 0.0)))
+            fills.append((time, fill["sid"].symbol, side, *map(float, numbers)))
     return orders, fills
 
 
