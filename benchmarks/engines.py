@@ -66,13 +66,16 @@ class Row:
         return SECONDS + PART * median(self.bare.wall)
 
 
-def run(command: list[str], cwd: Path, into: Samples) -> None:
-    """Run a command to its end, and note its seconds; what numba compiles stays for the next."""
+def run(command: list[str], cwd: Path, python: str, into: Samples) -> None:
+    """Run a command to its end in the environment of a Python, and note its seconds.
+
+    What numba compiles stays for the next.
+    """
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env=os.environ | {"NUMBA_CACHE_DIR": str(cwd / "compiled")},
+        env=active(python) | {"NUMBA_CACHE_DIR": str(cwd / "compiled")},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -81,6 +84,11 @@ def run(command: list[str], cwd: Path, into: Samples) -> None:
     into.cpu.append(usage.ru_utime + usage.ru_stime)
     if status:
         raise SystemExit(f"{' '.join(command)}: status {status}")
+
+
+def active(python: str) -> dict[str, str]:
+    """Return the surroundings of somebody who has activated an environment."""
+    return os.environ | {"VIRTUAL_ENV": str(Path(python).parents[1])}
 
 
 def python_of(engine: str) -> str | None:
@@ -107,14 +115,16 @@ def measure(engine: str, python: str, rounds: int, work: Path) -> Row:
     (folder / "strategy.yaml").write_text(yaml)
     subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
     subprocess.run(["git", "add", "-A"], cwd=repository, check=True)
-    packed = [GIT_BT, "pack", engine, "--runs", "1", "--python", python, "--json"]
-    said = subprocess.run(packed, cwd=repository, check=True, capture_output=True)
+    packed = [GIT_BT, "pack", engine, "--runs", "1", "--json"]
+    said = subprocess.run(
+        packed, cwd=repository, env=active(python), check=True, capture_output=True
+    )
     bundle = json.loads(said.stdout)["bundle"]
     row = Row(engine, Samples(), Samples())
     for counts in (False, *[True] * rounds):
         bare, ours = (row.bare, row.ours) if counts else (Samples(), Samples())
-        run([python, "bare.py", "../GOOG.csv"], folder, bare)
-        run([GIT_BT, "validate", bundle, "--python", python], repository, ours)
+        run([python, "bare.py", "../GOOG.csv"], folder, python, bare)
+        run([GIT_BT, "validate", bundle], repository, python, ours)
     return row
 
 
