@@ -292,10 +292,10 @@ def test_bars_that_backtrader_cannot_tell_apart_are_refused(tmp_path: Path) -> N
         (
             backtesting,
             {"params": {"fsat": 3}},
-            "unknown parameter 'fsat' of strategy SmaCross, did",
+            "unknown parameter 'fsat' of SmaCross, did",
         ),
         (backtesting, {"params": {"init": 3}}, "unknown parameter 'init' .* fast"),
-        (backtrader, {"params": {"x": 3}}, "unknown parameter 'x' of strategy S, there are none"),
+        (backtrader, {"params": {"x": 3}}, "unknown parameter 'x' of S, there are none"),
         (backtrader, {"sizer": "FixedSise"}, "unknown sizer 'FixedSise', did you mean FixedSize?"),
         (backtrader, {"sizer_params": {"steak": 3}}, "unknown parameter 'steak' of FixedSize, did"),
     ],

@@ -92,14 +92,14 @@ def run(job: dict[str, Any]) -> None:
     for symbol in market:
         cerebro.adddata(_feed(backtrader, symbol, times), name=symbol.symbol)
     cerebro.addstrategy(strategy, **config[PARAMS])
-    cerebro.addanalyzer(_analyzer(backtrader), _name="git_bt")
+    cerebro.addanalyzer(_analyzer(backtrader, times), _name="git_bt")
     (done,) = cerebro.run()
     kept = done.analyzers.git_bt
     rows.write(
         job["out"],
-        fills=[(times[at], *row) for at, *row in kept.fills],
-        orders=[(times[at], *row) for at, *row in kept.orders],
-        equity=[(times[at], value) for at, value in kept.equity],
+        fills=kept.fills,
+        orders=kept.orders,
+        equity=kept.equity,
         summary={
             **bars.summary(market),
             "cash": float(cerebro.broker.getcash()),
@@ -134,10 +134,7 @@ def _cerebro(backtrader: Any, config: dict[str, Any]) -> Any:
     if sizer is None:
         told = f"unknown sizer {config['sizer']!r}{nearest(config['sizer'], sorted(sizers))}"
         raise Refused("raised", told, "mend sizer: of the config")
-    for name in config["sizer_params"]:
-        if name not in _names(sizer):
-            told = f"unknown parameter {name!r} of {config['sizer']}{nearest(name, _names(sizer))}"
-            raise Refused("raised", told, "mend sizer_params: of the config")
+    entry.check_params(config["sizer_params"], _names(sizer), sizer, "sizer_params")
     cerebro.addsizer(sizer, **config["sizer_params"])
     return cerebro
 
@@ -188,8 +185,8 @@ def _timeframe(backtrader: Any, times: Any) -> tuple[Any, int]:
     return backtrader.TimeFrame.Seconds, max(1, step // SECOND)
 
 
-def _analyzer(backtrader: Any) -> Any:
-    """Return the class that collects the rows, each with backtrader's time in front."""
+def _analyzer(backtrader: Any, times: dict[float, int]) -> Any:
+    """Return the class that collects the rows, its times those of the tape."""
 
     class Kept(backtrader.Analyzer):  # type: ignore[misc]
         """Orders are numbered as they come: the engine's own numbers count for the process."""
@@ -197,18 +194,21 @@ def _analyzer(backtrader: Any) -> Any:
         def start(self) -> None:
             self.fills: list[tuple[Any, ...]] = []
             self.orders: list[tuple[Any, ...]] = []
-            self.equity: list[tuple[float, float]] = []
+            self.equity: list[tuple[int, float]] = []
             self.closed = 0
             self.numbers: dict[int, int] = {}
 
+        def now(self) -> int:
+            return times[self.strategy.datetime[0]]
+
         def next(self) -> None:
-            self.equity.append((self.strategy.datetime[0], self.strategy.broker.getvalue()))
+            self.equity.append((self.now(), self.strategy.broker.getvalue()))
 
         def notify_trade(self, trade: Any) -> None:
             self.closed += trade.isclosed
 
         def notify_order(self, order: Any) -> None:
-            now, symbol = self.strategy.datetime[0], order.data._name  # noqa: SLF001
+            now, symbol = self.now(), order.data._name  # noqa: SLF001
             if order.status == order.Accepted:
                 number = self.numbers.setdefault(order.ref, len(self.numbers) + 1)
                 side = "buy" if order.isbuy() else "sell"

@@ -64,16 +64,18 @@ def the_subclass(module: Any, base: type, path: str) -> Any:
     return last[0]
 
 
-def check_params(params: Iterable[str], known: Sequence[str], cls: type) -> None:
-    """Check the names of a strategy's parameters.
+def check_params(
+    params: Iterable[str], known: Sequence[str], cls: type, key: str = "params"
+) -> None:
+    """Check the names of the parameters of a class, which stand below a key of the config.
 
     Raises:
-        Refused: the strategy has no parameter of a name.
+        Refused: the class has no parameter of a name.
     """
     for name in params:
         if name not in known:
-            told = f"unknown parameter {name!r} of strategy {cls.__name__}{nearest(name, known)}"
-            raise Refused("raised", told, "mend params: of the config, or the strategy")
+            told = f"unknown parameter {name!r} of {cls.__name__}{nearest(name, known)}"
+            raise Refused("raised", told, f"mend {key}: of the config, or the class")
 
 
 def function(module: Any, name: str, path: str, takes: str) -> Any:
