@@ -156,7 +156,7 @@ def bt(
 
 def runs_below(folder: Path) -> list[str]:
     """Return the command lines of processes that run something of a temporary folder."""
-    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True).stdout
+    listing = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout
     return [line for line in listing.splitlines() if str(folder) in line and "child.py" in line]
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not ROWS, reason="shared/cases is not beside thi
 
 def processes_in(folder: Path) -> list[str]:
     """Return the command lines of every process that has to do with a folder."""
-    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True).stdout
+    listing = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout
     return [line for line in listing.splitlines() if str(folder) in line]
 
 

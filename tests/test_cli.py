@@ -563,7 +563,7 @@ def test_an_interrupt_leaves_nothing_behind(
 
     assert (process.returncode, out, err) == (130, "", "interrupted\n")
     assert list(temp.iterdir()) == []
-    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    listing = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True).stdout
     assert str(temp) not in listing
     assert endless.git("for-each-ref") == refs
     assert bt("pack", CROSS, cwd=endless).code == 0  # no lock is in the way

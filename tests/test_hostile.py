@@ -361,7 +361,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[set[str], Any
     assert list(temp.iterdir()) == []
     assert stat.S_IMODE(temp.stat().st_mode) == 0o1777
     assert {p.name for p in folder.iterdir()} == names.keys()
-    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    listing = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True).stdout
     assert [line for line in listing.splitlines() if str(temp) in line] == []
     found = {answer["name"]: answer for answer in json.loads(done.stdout)["bundles"]}
     return [(cases[name][1], {**found[file], "name": name}) for file, name in names.items()]

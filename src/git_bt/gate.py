@@ -299,6 +299,8 @@ def _require_accepted(judged: _Judged) -> None:
     if acceptance is not None:
         message = "the output changed; it was accepted for an earlier change, not for this one"
     hint = f'git bt accept {evidence.strategy} -m "WHY", then git bt push'
+    if not evidence.recorded:  # there is nothing yet that could be accepted
+        hint = f"git bt validate {evidence.strategy}, then {hint}"
     judged.say("not-accepted", level, message, hint)
 
 

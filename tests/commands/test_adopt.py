@@ -104,6 +104,8 @@ def test_no_guess_where_there_is_a_choice(
         ({"s/a.py": SOURCES["flox"], "tapes/b/1.lrvx": "", "tapes/c/1.lrvx": "",
           "o/o.py": "", "o/strategy.yaml": "entry_point: o.py\nengine: flox\ntape: ../tapes/c\n"},
          "tapes/c", "another strategy has it"),
+        ({"s/a.py": SOURCES["flox"], "market/btc/1.lrvx": "", "market/btc/2.lrvx": ""},
+         "market/btc", "it is the only one here"),
     ],
 )  # fmt: skip
 def test_the_tape_is_the_one_that_can_be_meant(
@@ -123,6 +125,7 @@ def test_the_tape_is_the_one_that_can_be_meant(
         ({"data/a.csv": BARS, "data/b/c.csv": BARS},
          "several tapes may be meant: data/a.csv, data/b"),
         ({"data/1.lrvx": ""}, "no tape for s/a.py"),
+        ({"market/a.csv": BARS}, "no tape for s/a.py"),
     ],
 )  # fmt: skip
 def test_no_tape_is_taken_of_several_or_of_another_kind(

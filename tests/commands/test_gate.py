@@ -442,6 +442,8 @@ def test_without_a_demand_nothing_is_missing(branch: GitRepo) -> None:
 
     assert report.exit_code is ExitCode.OK
     assert kinds(report, Level.WARNING, Level.NOTE) == ["not-accepted", "no-result"]
+    hints = [finding.hint or "" for finding in only(report).findings]
+    assert f"git bt validate {ONCE}, then git bt accept {ONCE}" in hints[0]  # it never ran
 
 
 def test_a_policy_of_base_that_cannot_be_read_stops(branch: GitRepo) -> None:

@@ -57,7 +57,7 @@ def test_no_budget_is_no_limit(remote: GitRepo) -> None:
     assert queue(remote) == []
 
 
-def test_a_run_that_is_cut_off_is_queued(remote: GitRepo) -> None:
+def test_a_run_that_is_cut_off_is_queued(remote: GitRepo, temp: Path) -> None:
     """It began in time, and did not end in time; nothing of it stays."""
     remote.git("config", "bt.timeBudget", "1.5")
     stage(remote, on_trade("time.sleep(60)", "import time"))
@@ -65,7 +65,7 @@ def test_a_run_that_is_cut_off_is_queued(remote: GitRepo) -> None:
 
     assert f"queued: {ONCE}" in said.text
     assert queue(remote) == [ONCE]
-    assert runs_below(remote.path) == []
+    assert runs_below(temp) == []
 
 
 def test_a_push_runs_the_queue_and_takes_the_results_along(remote: GitRepo) -> None:
@@ -186,6 +186,7 @@ def test_ctrl_c_leaves_everything_as_before(hooked: GitRepo, temp: Path) -> None
     deadline = time.monotonic() + 60
     while len(runs_below(temp)) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert len(runs_below(temp)) >= 2
     os.killpg(running.pid, signal.SIGINT)
     running.communicate(timeout=60)
 

@@ -278,8 +278,11 @@ def _tapes(files: Files, entry: Entry) -> Iterator[tuple[str, list[str]]]:
         candidates = sorted({t for place in found for t in _below(files, place, entry)} | {*beside})
         yield f"it lies in {folder or 'the top'}", candidates
         if not folder:
-            return
+            break
         folder = posixpath.dirname(folder)
+    if _ENDINGS.get(entry.engine.value) == _SEGMENTS:  # a sheet may be anything, a segment is none
+        segments = {posixpath.dirname(p) for p in files.paths("") if p.endswith(_SEGMENTS)}
+        yield "it is the only one here", sorted(segments - {""})
 
 
 def _tapes_in_texts(files: Files, entry: Entry) -> set[str]:
