@@ -22,6 +22,7 @@ from git_bt.objects import (
     Objects,
     TreeEntry,
     blob_oid,
+    find_note,
     object_id,
     parse_commit,
     parse_tree,
@@ -355,3 +356,27 @@ def test_object_ids_are_gits(data: bytes) -> None:
     expected = hashlib.sha256(b"blob %d\0" % len(data) + data).hexdigest()
 
     assert blob_oid(data, "sha256") == object_id("blob", data, "sha256") == expected
+
+
+HEX = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("digits", [40, 64])
+@given(st.data())
+def test_a_note_is_found_as_in_the_parsed_tree(digits: int, data: st.DataObject) -> None:
+    """Whatever bytes the digests beside it have: some look like the name, or like its end."""
+    name = st.text(HEX, min_size=digits - 2, max_size=digits - 2)
+    wanted = data.draw(name)
+    spelled = f" {wanted}\0".encode()
+    width = digits // 2
+    looks_alike = st.sampled_from([spelled[:width], spelled[-width:], (b"x" + spelled)[:width]])
+    digest = st.binary(min_size=width, max_size=width) | looks_alike
+    mode = st.sampled_from(["100644", "100755", "120000"])
+    entries = data.draw(st.dictionaries(name | st.just(wanted), st.tuples(mode, digest)))
+    tree = b"".join(
+        f"{mode} {name}\0".encode() + digest for name, (mode, digest) in sorted(entries.items())
+    )
+    parsed = parse_tree(Oid("0" * digits), tree, {40: "sha1", 64: "sha256"}[digits])
+
+    for each in (wanted, *entries):
+        assert find_note(tree, each, digits) == parsed.get(each)

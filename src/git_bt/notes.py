@@ -7,13 +7,13 @@ union and has one outcome. Nothing is written here: what is returned are changes
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from git_bt.errors import Corrupt
 from git_bt.model import REGULAR, CodeLine, NoteLine, Oid
-from git_bt.objects import FOLDER, Objects, TreeEntry, blob_oid, parse_commit, parse_tree
+from git_bt.objects import FOLDER, Objects, TreeEntry, blob_oid, find_note, parse_commit, parse_tree
 from git_bt.records import decode_note, encode_note_line
 
 REF = "refs/notes/bt"
@@ -51,6 +51,7 @@ class Notes:
         self.objects = objects
         self.tip = tip
         self._root: Oid | None = None
+        self._read: dict[Oid, bytes] = {}
         self._trees: dict[Oid, dict[str, TreeEntry]] = {}
 
     def of(self, commit: str) -> tuple[NoteLine, ...]:
@@ -150,22 +151,45 @@ class Notes:
     def _tree(self, oid: Oid) -> dict[str, TreeEntry]:
         found = self._trees.get(oid)
         if found is None:
-            kind, data = self.objects.read(oid)
-            if kind != "tree":
-                raise Corrupt(f"object {oid} is a {kind}, not a tree")
+            data = self._bytes(oid)
             found = self._trees[oid] = parse_tree(oid, data, self.objects.repo.hash_name)
         return found
 
+    def _bytes(self, oid: Oid) -> bytes:
+        data = self._read.get(oid)
+        if data is None:
+            kind, data = self.objects.read(oid)
+            if kind != "tree":
+                raise Corrupt(f"object {oid} is a {kind}, not a tree")
+            self._read[oid] = data
+        return data
+
+    def _look(self, oid: Oid) -> Callable[[str], TreeEntry | None]:
+        """Return what finds an entry by name: one note need not wait for the 400 beside it."""
+        data, long = self._bytes(oid), self._digits // 2 + 8
+        if oid in self._trees or f"{FOLDER} ".encode() in data:
+            return self._tree(oid).get
+
+        def look(name: str) -> TreeEntry | None:
+            if len(name) == 2:  # the name of a folder, and there is none
+                return None
+            if len(name) < long:
+                return self._tree(oid).get(name)
+            return find_note(data, name, self._digits)
+
+        return look
+
     def _places(self, commit: str) -> Iterator[tuple[str, TreeEntry]]:
-        tree, path, rest = self.root(), "", commit
+        look: Callable[[str], TreeEntry | None] = self.root().get
+        path, rest = "", commit
         while True:
-            entry = tree.get(rest)
+            entry = look(rest)
             if entry is not None and _is_note(entry):
                 yield path + rest, entry
-            below = tree.get(rest[:2])
+            below = look(rest[:2])
             if len(rest) <= 2 or below is None or below.mode != FOLDER:
                 return
-            tree, path, rest = self._tree(below.oid), f"{path}{rest[:2]}/", rest[2:]
+            look, path, rest = self._look(below.oid), f"{path}{rest[:2]}/", rest[2:]
 
     def _walk(
         self, found: _Found, opened: list[int], path: str, name: str, entry: TreeEntry

@@ -5,9 +5,8 @@ removed when the command ends, also after Ctrl-C and SIGTERM.
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +34,20 @@ class Workspace:
     """The surroundings of one command; `view` gives other files than the work tree's."""
 
     cwd: Path
-    scratch: Path
+    closing: ExitStack
     repo: Repo | None
     objects: Objects | None
     view: View | None = None
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder that is removed when the command ends; most make none."""
+        import tempfile
+
+        folder = tempfile.TemporaryDirectory(
+            prefix=f"git-bt-{os.getpid()}-", ignore_cleanup_errors=True
+        )
+        return Path(self.closing.enter_context(folder))
 
     @cached_property
     def store(self) -> "Store | None":
@@ -139,15 +148,10 @@ def open_workspace(
         CannotWork: no repository where one is needed.
     """
     repo = _repository(cwd, needs_repository=needs_repository)
-    with tempfile.TemporaryDirectory(
-        prefix=f"git-bt-{os.getpid()}-", ignore_cleanup_errors=True
-    ) as scratch:
-        here = (cwd or Path.cwd()).absolute()
-        if repo is None:
-            yield Workspace(here, Path(scratch), None, None)
-            return
-        with Objects(repo) as objects:
-            yield Workspace(here, Path(scratch), repo, objects, view)
+    here = (cwd or Path.cwd()).absolute()
+    with ExitStack() as closing:
+        objects = None if repo is None else closing.enter_context(Objects(repo))
+        yield Workspace(here, closing, repo, objects, view)
 
 
 def _repository(cwd: Path | None, *, needs_repository: bool) -> Repo | None:
