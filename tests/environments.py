@@ -18,7 +18,7 @@ def environment(name: str) -> Callable[[], str]:
         if name not in CHOSEN:
             pytest.skip(f"scripts/test --engines {name}")
         if not (PLACE / name / "installed").is_file():
-            pytest.skip(f"{name} cannot be installed here")
+            pytest.skip(f"{name} was not installed: scripts/test --engines {name} says why")
         return str(found)
 
     return python

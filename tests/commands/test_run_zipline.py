@@ -11,7 +11,7 @@ import pytest
 from commands.test_run import stored
 from conftest import GitRepo
 from environments import environment
-from projects import PYTHON, bt
+from projects import bt
 
 STRATEGY = """
 import os, tempfile, warnings
@@ -104,16 +104,15 @@ def test_autocapture_records_run_algorithm(python: str, project: GitRepo, tmp_pa
 
 
 def test_rustybt_is_watched_as_well(project: GitRepo) -> None:
-    """The same strategy, where RustyBT is installed in this interpreter."""
-    if importlib.util.find_spec("rustybt") is None:
-        pytest.skip("rustybt is not installed here: it needs Python 3.12, and above 1 GB")
+    """The same strategy under RustyBT, which needs Python 3.12 and above 1 GB."""
+    python = environment("rustybt")()
     mend = (
         "from rustybt.data.bundles.metadata import BundleMetadata\n"
         "BundleMetadata.delete('bars')  # or its ingested bundle is taken for one of Parquet\n"
     )
     text = STRATEGY.replace("zipline", "rustybt").replace("def initialize", mend + "def initialize")
     project.write("s.py", text)
-    done = bt("run", "--", PYTHON, "s.py", cwd=project)
+    done = bt("run", "--", python, "s.py", cwd=project)
     ((swept, files),) = stored(project)
 
     assert done.code == 0, done.err

@@ -58,22 +58,24 @@ def handle_data(context, data):
         order_target(context.asset, 10 if is_up else -10)
     context.was_up = is_up
 """
+START = "config: {start: 2004-09-16, params: {fast: 10, slow: 20}}\n"
 CROSSES = {
-    "vectorbt": (VECTORBT, "config: {fast: 10, slow: 20}\n"),
-    "zipline": (ZIPLINE, "config: {start: 2004-09-16, params: {fast: 10, slow: 20}}\n"),
+    "vectorbt": ("vectorbt", VECTORBT, "config: {fast: 10, slow: 20}\n"),
+    "zipline": ("zipline", ZIPLINE, START),
+    "rustybt": ("zipline", ZIPLINE.replace("zipline", "rustybt"), START),
 }
 TURNS = 94  # of the averages; the first opens a position, each other one turns it over
 
 
-@pytest.mark.parametrize("engine", CROSSES)
-def test_the_cross_of_goog_packs_and_validates(engine: str, in_repo: GitRepo) -> None:
+@pytest.mark.parametrize("name", CROSSES)
+def test_the_cross_of_goog_packs_and_validates(name: str, in_repo: GitRepo) -> None:
     """Real bars of 2148 days; the engine fills each turn once, on the bar it fills on."""
-    python = environment(engine)()
+    python = environment(name)()
     spec = find_spec("backtesting")
     assert spec is not None
     assert spec.origin is not None
     shutil.copyfile(Path(spec.origin).parent / "test/GOOG.csv", in_repo.path / "GOOG.csv")
-    text, config = CROSSES[engine]
+    engine, text, config = CROSSES[name]
     in_repo.write("s/strategy.py", text)
     in_repo.write(
         "s/strategy.yaml",

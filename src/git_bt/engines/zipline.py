@@ -8,6 +8,7 @@ the network. zipline keeps prices in thousandths. rustybt has zipline's modules 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -60,10 +61,15 @@ def warm() -> None:
     part("data.bundles.csvdir")
 
 
+@functools.cache
+def package() -> str:
+    """Return zipline, or rustybt where there is none; asked before a strategy's folders count."""
+    return "zipline" if importlib.util.find_spec("zipline") is not None else "rustybt"
+
+
 def part(name: str) -> Any:
-    """Return a module of the engine: zipline's, and rustybt's where there is no zipline."""
-    package = "zipline" if importlib.util.find_spec("zipline") is not None else "rustybt"
-    return importlib.import_module(f"{package}.{name}")
+    """Return a module of the engine, which both have under their own name."""
+    return importlib.import_module(f"{package()}.{name}")
 
 
 def run(job: dict[str, Any]) -> None:
@@ -196,7 +202,7 @@ def ingest(market: list[bars.Bars], calendar: str) -> None:
 
     bundles.register(BUNDLE, write, calendar_name=calendar)
     bundles.ingest(BUNDLE, show_progress=False)
-    if bundles.__name__.startswith("rustybt"):  # or it takes the bundle for one of its own, Parquet
+    if package() == "rustybt":  # or it takes the bundle for one of its own, Parquet
         part("data.bundles.metadata").BundleMetadata.delete(BUNDLE)
 
 
