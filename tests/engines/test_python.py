@@ -1,5 +1,6 @@
 """The python engine: any function that returns rows, with real libraries."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from conftest import GitRepo
 from enginekit import GOOG, job, run
 from floxkit import failure_of, output_of
+from git_bt.commands.export import export
 from git_bt.engines import loaded
 from git_bt.model import Verdict
-from projects import PYTHON, all_runs, bundle_id, packed, validated
+from projects import PYTHON, all_runs, bundle_id, packed, stored, validated
 
 POLARS = """\
 import polars as pl
@@ -68,6 +70,27 @@ def test_a_strategy_with_polars_packs_and_validates(in_repo: GitRepo) -> None:
     (record,) = all_runs(in_repo)
     assert record.packages["polars"] == polars.__version__
     assert record.engine.version == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def test_an_engine_keeps_something_of_bundles_of_ours_only(in_repo: GitRepo) -> None:
+    """Each in a place of the repository's; an archive from elsewhere leaves nothing behind."""
+    text = (
+        "import json, pathlib\n"
+        "def run(tape, config):\n"
+        "    above = pathlib.Path(__file__).resolve().parents\n"
+        "    (job,) = [p / 'job.json' for p in above if (p / 'job.json').exists()]\n"
+        "    return {'metrics': {'cache': json.loads(job.read_text())['cache']}}\n"
+    )
+    strategy(in_repo, text)
+    bundle = bundle_id(in_repo, "s")
+    assert export(bundle, to="b.tar", cwd=in_repo.path)
+    ours, foreign = validated(in_repo, bundle, "b.tar")
+
+    summary = json.loads(stored(in_repo, bundle)["output/summary.json"])
+    assert str(in_repo.path / ".git/bt/engines/python") in json.dumps(summary)
+    assert ours.verdict is Verdict.REPRODUCED
+    (differs,) = foreign.differences
+    assert (foreign.verdict, differs.actual) == (Verdict.DIVERGED, None)
 
 
 def test_a_run_sees_the_numbers_that_its_bundle_holds(in_repo: GitRepo) -> None:

@@ -63,10 +63,13 @@ class Kept:
         from zipfile import BadZipFile, ZipFile
 
         kept = os.path.join(folder, self._file())
-        with contextlib.suppress(OSError, BadZipFile), ZipFile(kept) as archive:
-            for name in archive.namelist():
-                if name.split("/")[0] in self.folders:
-                    archive.extract(name, self.place)
+        with contextlib.suppress(OSError, EOFError, RuntimeError, BadZipFile):
+            with ZipFile(kept) as archive:
+                names = [n for n in archive.namelist() if os.path.dirname(n) in self.folders]
+                files = {name: archive.read(name) for name in names}  # all are whole, or none
+            for name, data in files.items():
+                with open(os.path.join(self.place, name), "wb") as f:
+                    f.write(data)
             os.utime(kept)
         self.lent = self._stamps()
 
