@@ -227,16 +227,18 @@ def test_two_renamed_at_once_keep_each_its_own_base(branch: GitRepo) -> None:
 def test_a_renamed_strategy_whose_yaml_is_rewritten_is_none_that_is_new(branch: GitRepo) -> None:
     """A new one needs no acceptance; where git may compare few files, too."""
     branch.git("config", "diff.renameLimit", "1")
-    branch.git("mv", ONCE, "strategies/renamed")
+    name = "strategies/renamed"
+    branch.git("mv", ONCE, name)
+    branch.git("mv", f"{name}/strategy.py", f"{name}/main.py")
     more = "compare: {quantity: {rtol: 0.9}}\n" + "".join(f"# {n}\n" * n for n in range(40))
-    branch.write("strategies/renamed/strategy.yaml", yaml_of("../../tapes/three", more))
-    branch.write("strategies/renamed/strategy.py", SAME.replace("1.0", "2.0"))
+    branch.write(f"{name}/strategy.yaml", yaml_of("../../tapes/three", more, entry="main.py"))
+    branch.write(f"{name}/main.py", SAME.replace("1.0", "2.0"))
     branch.write("README.md", "text")
     branch.commit("renamed and changed")
-    bundle_id(branch, "strategies/renamed", runs=1)
+    bundle_id(branch, name, runs=1)
     tie(branch)
     report = gated(branch)
-    found = only(report, "strategies/renamed")
+    found = only(report, name)
 
     assert (found.state, found.renamed_from) == ("renamed", ONCE)
     assert "not-accepted" in kinds(report)
@@ -245,7 +247,8 @@ def test_a_renamed_strategy_whose_yaml_is_rewritten_is_none_that_is_new(branch: 
 def test_a_strategy_that_had_a_result_is_not_excused_by_a_new_name(branch: GitRepo) -> None:
     """It broke on base in a way that names no file; what passed once is no old fault."""
     branch.git("checkout", "-q", "main")
-    branch.commit("broken", **{f"{ONCE}/strategy.yaml": "entry_point: strategy.py\nengine: nope\n"})
+    broken = yaml_of("../../tapes/three").replace("flox", "nope")
+    branch.commit("broken", **{f"{ONCE}/strategy.yaml": broken})
     branch.git("checkout", "-q", "-B", "feature")
     branch.git("mv", ONCE, "strategies/renamed")
     branch.commit("renamed")
