@@ -454,6 +454,17 @@ def test_flipped_bytes_are_found(one: Place, *, packed: bool) -> None:
     assert counted >= 5
 
 
+def test_an_empty_blob_that_cannot_be_read_is_found(one: Place) -> None:
+    """Git announces its size, and then cannot give its no bytes."""
+    one.git("gc", "-q", "--prune=now")
+    (pack,) = (one.path / ".git" / "objects" / "pack").glob("*.pack")
+    rows = [line.split() for line in one.git("verify-pack", "-v", str(pack)).splitlines()]
+    (start,) = [int(row[4]) for row in rows if row[1:3] == ["blob", "0"]]
+    flip(pack, start + 1, 0x20)
+
+    assert any("ends before its 0 bytes" in problem.message for problem in one.problems())
+
+
 @dataclass(frozen=True)
 class Region:
     """Bytes of one file that hold one object, or something else of git's."""

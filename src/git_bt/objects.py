@@ -188,8 +188,9 @@ class Objects:
         if len(head) != 3 or head[0] != oid or not head[2].isdecimal():
             raise Corrupt(f"object {oid} cannot be read by git", hint="git bt fsck")
         kind, size = head[1], int(head[2])
-        data = answers.exactly(size + 1)[:-1]
-        if len(data) != size:
+        answer = answers.exactly(size + 1)  # and a newline: of no bytes it is all that comes
+        data = answer[:-1]
+        if len(answer) <= size:
             raise Corrupt(f"object {oid} ends before its {size} bytes", hint="git bt fsck")
         if object_id(kind, data, self.repo.hash_name) != oid:
             raise Corrupt(f"object {oid} holds other bytes than its id says", hint="git bt fsck")
