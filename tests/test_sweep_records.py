@@ -117,7 +117,7 @@ def test_surroundings_give_themselves_back(
     """Python, platform and packages; what git knows where it does, what is absent stays absent."""
     found = Surroundings(
         python=text, platform=text, packages=packages, argv=argv, commit=diff, is_dirty=is_dirty,
-        diff=diff,
+        diff=diff, root=diff, cwd=diff, is_alone=is_dirty, module=diff,
     )  # fmt: skip
 
     assert decode_surroundings(encode_surroundings(found)) == found

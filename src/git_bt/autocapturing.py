@@ -18,6 +18,8 @@ from git_bt.errors import BtError
 from git_bt.live.engines import Result
 from git_bt.live.found import Detection
 from git_bt.live.hooks import install
+from git_bt.live.program import started
+from git_bt.live.start.sitecustomize import VARIABLE
 from git_bt.model import Captured
 
 PATIENCE_S = 5.0
@@ -29,7 +31,8 @@ def autocapture(
     """Record every backtest of this process, with the code that ran.
 
     backtesting, backtrader, lrvx, zipline and rustybt are watched; none is imported. Call it once,
-    before or after they are. What was recorded is shown by `git bt sweep ls`.
+    before or after they are. What was recorded is shown by `git bt sweep ls`. Below `git bt run`
+    nothing is to be done: it records the same.
 
     Args:
         code_capture_log_level: DEBUG, INFO, WARNING or ERROR; None as `StrategyCodeCapture`.
@@ -38,7 +41,9 @@ def autocapture(
     Raises:
         ValueError: an unknown level or mode, naming those that there are.
     """
-    install(_Recorder(StrategyCodeCapture(code_capture_log_level, code_capture_mode)))
+    capturer = StrategyCodeCapture(code_capture_log_level, code_capture_mode)
+    if not os.path.isdir(os.environ.get(VARIABLE, "")):  # noqa: PTH112  "" is no path
+        install(_Recorder(capturer))
 
 
 class _Recorder:
@@ -55,10 +60,10 @@ class _Recorder:
 
     def begin(self, engine: str, params: Mapping[str, Any]) -> Any:
         """Capture the code, if it is another than before, and begin a run."""
-        if self._asked is None:
-            self._asked = threading.Thread(target=_ask_git, daemon=True)
-            self._asked.start()
         found = self._capturer.detect_entry_point()
+        if self._asked is None:
+            self._asked = threading.Thread(target=_ask_git, args=(started(found),), daemon=True)
+            self._asked.start()
         code = self._code(found)
         name = engine if code is None else code.snapshot.entry_point.removesuffix(".py")
         context = recorder.recording(name, params, engine=engine, code=code)
@@ -97,10 +102,11 @@ def _stamp(path: str | None) -> tuple[int, int] | None:
     return s.st_mtime_ns, s.st_size
 
 
-def _ask_git() -> None:
-    """Ask git once what the work tree is, beside the first run."""
-    from git_bt.commands.git_state import git_state
+def _ask_git(program: Mapping[str, Any] | None) -> None:
+    """Ask git once what the work tree is, and where in it the program is, beside the first run."""
+    from git_bt.commands.git_state import git_state, place_of_program
     from git_bt.repo import Repo
 
     with suppress(BtError, OSError):
-        recorder.know(**git_state(Repo.find(Path.cwd())))
+        repo = Repo.find(Path.cwd())
+        recorder.know(**git_state(repo), **place_of_program(repo.top, program))

@@ -29,14 +29,16 @@ _BEYOND = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 class Sweep:
     """What runs of a sweep have in common; its canonical bytes give the sweep's id.
 
-    `snapshot` is the id of the code that ran, None where none could be captured. `engine` is the
-    adapter's name and `tape` a path from the repository's top, where they are known.
+    `snapshot` is the id of the code that ran, None where none could be captured. `engine` is its
+    name, `tape` a path from the repository's top and `tape_sha256` what lay there, where they are
+    known.
     """
 
     name: str
     snapshot: str | None = None
     engine: str | None = None
     tape: str | None = None
+    tape_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,10 @@ class Surroundings:
     """What the runs of a process ran on; `packages` are the distributions it had loaded.
 
     Where they are known: `argv` of the program, `commit` of its repository, whether the work tree
-    `is_dirty`, and its `diff` against that commit, which is left out when it is large.
+    `is_dirty`, and its `diff` against that commit, which is left out when it is large. `cwd`, where
+    the program worked, and `root`, of its project, are paths from the repository's top; `is_alone`
+    tells whether it would run again by itself; `module` is its name where `python -m` started a
+    module of a package.
     """
 
     python: str
@@ -54,6 +59,10 @@ class Surroundings:
     commit: str | None = None
     is_dirty: bool | None = None
     diff: str | None = None
+    root: str | None = None
+    cwd: str | None = None
+    is_alone: bool | None = None
+    module: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +106,7 @@ def encode_sweep(sweep: Sweep) -> bytes:
         "snapshot": sweep.snapshot,
         "engine": sweep.engine,
         "tape": sweep.tape,
+        "tape_sha256": sweep.tape_sha256,
     }
     return encode_json({key: item for key, item in value.items() if item is not None})
 
@@ -110,6 +120,7 @@ def decode_sweep(data: bytes, what: str = "sweep.json") -> Sweep:
         snapshot=get_digest(value, "snapshot", what) if "snapshot" in value else None,
         engine=find_text(value, "engine", what),
         tape=find_text(value, "tape", what),
+        tape_sha256=get_digest(value, "tape_sha256", what) if "tape_sha256" in value else None,
     )
     if encode_sweep(sweep) != data:
         raise Corrupt(f"{what}: not in canonical form")
@@ -132,6 +143,10 @@ def encode_surroundings(found: Surroundings) -> bytes:
         "commit": found.commit,
         "dirty": found.is_dirty,
         "diff": found.diff,
+        "root": found.root,
+        "cwd": found.cwd,
+        "alone": found.is_alone,
+        "module": found.module,
     }
     return encode_json({key: item for key, item in value.items() if item is not None})
 
@@ -151,6 +166,10 @@ def decode_surroundings(data: bytes, what: str = "environment") -> Surroundings:
         commit=find_text(value, "commit", what),
         is_dirty=get_field(value, "dirty", bool, what) if "dirty" in value else None,
         diff=find_text(value, "diff", what),
+        root=find_text(value, "root", what),
+        cwd=find_text(value, "cwd", what),
+        is_alone=get_field(value, "alone", bool, what) if "alone" in value else None,
+        module=find_text(value, "module", what),
     )
     if encode_surroundings(found) != data:
         raise Corrupt(f"{what}: not in canonical form")

@@ -20,6 +20,7 @@ class SweepHead:
     snapshot: str | None
     engine: str | None
     tape: str | None
+    tape_sha256: str | None
     runs: int
     failed: int
     settings: int

@@ -21,12 +21,14 @@ from git_bt.sweeping import (
 A, B, C = "3f2a9c81d0e4" + "0" * 52, "77aa01b2c3d4" + "1" * 52, "c0ffee" + "2" * 58
 T0 = 1_700_000_000_000_000_000
 HEAD = SweepHead(
-    id=A, name="ema", snapshot=B, engine="backtesting", tape="tapes/btc.csv", runs=5012, failed=12,
-    settings=5000, first_ns=T0, last_ns=T0 + 3600 * 10**9, metrics=("max_drawdown", "sharpe"),
+    id=A, name="ema", snapshot=B, engine="backtesting", tape="tapes/btc.csv",
+    tape_sha256=C, runs=5012, failed=12, settings=5000, first_ns=T0, last_ns=T0 + 3600 * 10**9,
+    metrics=("max_drawdown", "sharpe"),
 )  # fmt: skip
 BARE = SweepHead(
     id=B, name="a sweep whose name says at great length what was tried in it", snapshot=None,
-    engine=None, tape=None, runs=1, failed=0, settings=1, first_ns=T0, last_ns=T0, metrics=(),
+    engine=None, tape=None, tape_sha256=None, runs=1, failed=0, settings=1,
+    first_ns=T0, last_ns=T0, metrics=(),
 )  # fmt: skip
 AROUND = Surroundings(
     python="3.11.7", platform="linux-x86_64",

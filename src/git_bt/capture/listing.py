@@ -40,7 +40,7 @@ def listed_files(
         matched = _matches(files, full)
         for path in matched:
             fault = link_fault(files, path, root)
-            if fault is not None:
+            if fault is not None and fault not in notices:
                 notices.append(fault)
             if not _is_broken(files, path):
                 found.append(path)

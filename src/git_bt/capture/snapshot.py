@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
+from contextlib import suppress
 
 from git_bt.capture.imports import find_imports
 from git_bt.errors import BtError, Corrupt, Usage
@@ -60,6 +61,11 @@ def _readable(
     files: Files, paths: tuple[str, ...], entry: str
 ) -> tuple[tuple[str, ...], list[Notice]]:
     """Return the paths whose bytes can be had and stored, and a notice of each other one."""
+    with suppress(BtError):  # all at once, where nothing is wrong: each look starts a git process
+        for path in paths:
+            check_path(path)
+        files.load(paths)
+        return paths, []
     found, notices = [], []
     for path in paths:
         if path == entry:

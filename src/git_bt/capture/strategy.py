@@ -147,6 +147,9 @@ def _beside(files: Files, entry: str) -> Spec:
 
 
 def _read(files: Files, path: str) -> Spec:
+    if files.is_folder(path):
+        fault = Notice(kind="config_unreadable", message=f"{path} is a folder", path=path)
+        return Spec(notices=(fault,), fault=fault)
     try:
         source = files.source(path)
     except BtError as e:

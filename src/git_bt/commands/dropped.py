@@ -15,12 +15,15 @@ from git_bt.live.found import Detection, Note
 from git_bt.live.places import project_root
 from git_bt.model import Captured, Data, Member, Notice
 
-ROWS = ("fills.csv", "equity.csv")
+ROWS = ("fills.csv", "equity.csv", "summary.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """One kind of code that ran, and what it ran on. `root` is None where no file was found."""
+    """One kind of code that ran, and what it ran on. `root` is None where no file was found.
+
+    `started` is what `live.program.started` told of the program, None likewise.
+    """
 
     captured: Captured
     root: Path | None
@@ -29,6 +32,7 @@ class Code:
     argv: tuple[str, ...]
     cwd: Path
     environment: Mapping[str, Any]
+    started: Mapping[str, Any] | None
 
     @property
     def entry_point(self) -> str | None:
@@ -131,6 +135,7 @@ def _code(folder: Path, value: dict[str, Any]) -> Code:
         argv=tuple(map(str, value["argv"])),
         cwd=Path(value["cwd"]),
         environment=value["environment"],
+        started=value["started"],
     )
 
 

@@ -1,5 +1,10 @@
-"""What git knows of a work tree at a moment: commit, whether it is dirty, and what differs."""
+"""What git knows of a work tree at a moment: commit, whether it is dirty, and what differs.
 
+And where in it a program was started.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from git_bt.repo import Repo
@@ -18,3 +23,21 @@ def git_state(repo: Repo) -> dict[str, Any]:
     new = repo.git("ls-files", "-o", "--exclude-standard", "-z", check=False).out
     diff = out.decode(errors="backslashreplace") if len(out) <= MAX_DIFF else None
     return {"commit": str(head), "is_dirty": bool(out or new), "diff": diff or None}
+
+
+def place_of_program(top: Path | None, started: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what `started` tells, with paths from the top; nothing when one lies outside.
+
+    Args:
+        top: of the work tree.
+        started: as `live.program.started` gives it.
+    """
+    if top is None or started is None:
+        return {}
+    found = dict(started)
+    for name in ("root", "cwd"):
+        place = Path(started[name])
+        if not place.is_relative_to(top):
+            return {}
+        found[name] = place.relative_to(top).as_posix()
+    return found

@@ -1,8 +1,9 @@
 """Run one run of a sweep again as a bundle: its code, its parameters as config, twice.
 
 The code is the sweep's snapshot, never the work tree's; of the work tree come only strategy.yaml
-(engine, tape, config that the run did not set) and the tape. Its metrics are held against the row,
-and only a run that agrees is stored; its rank is the reason of its run record.
+(engine, tape, config that the run did not set) and the tape. A program that called its engine
+itself is started again as it was, its parameters being its own. Its metrics are held against the
+row, and only a run that agrees is stored; its rank is the reason of its run record.
 """
 
 import math
@@ -13,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from git_bt.canonical import decode_json
+from git_bt.canonical import decode_json, tape_sha256
 from git_bt.capture.strategy import read_strategy
 from git_bt.capture.tape import read_tape
 from git_bt.commands.flush import flush_to_read
 from git_bt.commands.packing import judge_pack
 from git_bt.commands.plan import Grant, engine_of_strategy, kept_by
+from git_bt.commands.programs import PROGRAMS, find_program, program_again
 from git_bt.commands.recording import for_store
 from git_bt.commands.sweep import check_metric, find_run, find_sweep
 from git_bt.commands.tapes import at_hand
@@ -81,12 +83,19 @@ def promote(
         place = _rank(swept, row, metric, lowest=lowest)
         captured = _code(workspace, swept, row)
         what = _strategy(workspace, swept, captured, strategy)
-        what = _completed(workspace, what, swept, row, engine=engine, tape=tape)
-        captured = _entered(captured, what)
+        program = None
+        if strategy is None and engine is None and (what.engine or what.command) is None:
+            program = find_program(workspace.top, swept, row)
+        if program is None:
+            what = _completed(workspace, what, swept, row, engine=engine, tape=tape)
+            captured = _entered(captured, what)
+        else:
+            what = replace(what, tape=_need_tape(workspace, swept, what, tape))
+            what, captured = program_again(workspace, program, what, captured)
         plan = engine_of_strategy(workspace, what, grant)
         with Twin(plan.interpreter, plan.adapter) as children:
             step(f"running {what.name} on {plan.adapter.NAME}")
-            market = _market(workspace, what)
+            market = _market(workspace, swept, what)
             job = Job(
                 members=captured.snapshot.files,
                 content=captured.content,
@@ -192,16 +201,33 @@ def _completed(
     tape: str | None,
 ) -> Strategy:
     """Fill in engine, tape and config: an option stands above the row, the row above the rest."""
-    name = engine or swept.sweep.engine or found.engine
-    place = swept.sweep.tape or found.tape if tape is None else workspace.place_of(tape)
-    for what, value in (("engine", name), ("tape", place)):
-        if value is None:
-            raise Incomplete(
-                f"the {what} of sweep {swept.sweep.name} is not known",
-                hint=f"add --{what}, or a strategy.yaml that says {what}:",
-            )
+    ran_on = swept.sweep.engine
+    name = engine or (None if ran_on in PROGRAMS else ran_on) or found.engine
+    if name is None and ran_on is not None:
+        raise Incomplete(
+            f"how {swept.sweep.name} was started is not known, and on {ran_on} nothing else can "
+            "be run again",
+            hint="git bt run --tape PATH -- python … makes a bundle of it",
+        )
+    if name is None:
+        raise _unknown(swept, "engine")
+    place = _need_tape(workspace, swept, found, tape)
     return replace(
-        found, engine=name, tape=place, config={**found.config, **_config(name or "", found, row)}
+        found, engine=name, tape=place, config={**found.config, **_config(name, found, row)}
+    )
+
+
+def _need_tape(workspace: Workspace, swept: Swept, found: Strategy, tape: str | None) -> str:
+    place = swept.sweep.tape or found.tape if tape is None else workspace.place_of(tape)
+    if place is None:
+        raise _unknown(swept, "tape")
+    return place
+
+
+def _unknown(swept: Swept, what: str) -> Incomplete:
+    return Incomplete(
+        f"the {what} of sweep {swept.sweep.name} is not known",
+        hint=f"add --{what}, or a strategy.yaml that says {what}:",
     )
 
 
@@ -223,8 +249,16 @@ def _config(engine: str, found: Strategy, row: SweepRun) -> dict[str, Any]:
     return {**own, PARAMS: {**(before if isinstance(before, Mapping) else {}), **below}}
 
 
-def _market(workspace: Workspace, found: Strategy) -> Tape:
+def _market(workspace: Workspace, swept: Swept, found: Strategy) -> Tape:
+    """Return the tape; raises Incomplete: it is known not to be that of the sweep."""
     market = read_tape(workspace.files, found, top=workspace.top, cwd=workspace.cwd)
+    here, then = tape_sha256(market.members), swept.sweep.tape_sha256
+    if then not in (None, here):
+        raise Incomplete(
+            f"{found.tape} is another tape than the sweep had (tape sha256 {here[:12]}, not "
+            f"{then[:12]})",
+            hint="git bt sweep promote RUN --tape PATH",
+        )
     return at_hand(workspace, market, found.tape or "")
 
 

@@ -16,12 +16,14 @@ from typing import Any
 
 from git_bt import live
 from git_bt.bundle import build_bundle
+from git_bt.canonical import tape_sha256
 from git_bt.capturing import CodeThatRan, RunReport
 from git_bt.commands.dropped import ROWS, Code, Dropped, Run, make_drop, read_drop
-from git_bt.commands.git_state import git_state
+from git_bt.commands.git_state import git_state, place_of_program
+from git_bt.commands.programs import Program, as_script, find_top
 from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Workspace, open_workspace
-from git_bt.engines.script import NAME, VERSION, complete
+from git_bt.engines.script import NAME, VERSION
 from git_bt.errors import BtError, Usage
 from git_bt.live.start.sitecustomize import ENGINES, VARIABLE
 from git_bt.model import Bundle, EngineVersion, Environment, Tape, Verdict
@@ -83,8 +85,10 @@ def _store(
     elif only is not None and only.rows is not None:
         report = replace(report, hint="--tape PATH packs the run as a bundle")
     spool = Spool(workspace.need_store().repo.cache_dir / FOLDER)
+    on = {} if tape is None or market is None else _said_of(workspace, tape, market)
     for each in dropped.runs:
-        _record(spool, each, known, None if bundle is None else bundle.id)
+        place = place_of_program(workspace.top, each.code.started)
+        _record(spool, each, {**known, **place}, on, None if bundle is None else bundle.id)
     spool.close()
     return report
 
@@ -160,11 +164,20 @@ def _snapshot(code: Code) -> str | None:
     return None if code.entry_point is None else snapshot_id(code.captured.snapshot)
 
 
-def _record(spool: Spool, each: Run, known: Mapping[str, Any], bundle: str | None) -> None:
+def _said_of(workspace: Workspace, tape: str, market: Tape) -> dict[str, str]:
+    """Return what a sweep says of its tape; a path outside the repository is one machine's."""
+    place = Path(workspace.place_of(tape))
+    path = {} if place.is_absolute() else {"tape": place.as_posix()}
+    return {**path, "tape_sha256": tape_sha256(market.members)}
+
+
+def _record(
+    spool: Spool, each: Run, known: Mapping[str, Any], on: Mapping[str, str], bundle: str | None
+) -> None:
     code = each.code
     name = code.entry_point or each.engine
     spool.record(
-        Sweep(name=name.removesuffix(".py"), snapshot=_snapshot(code), engine=each.engine),
+        Sweep(name=name.removesuffix(".py"), snapshot=_snapshot(code), engine=each.engine, **on),
         started_ns=each.started_ns,
         elapsed_ns=each.elapsed_ns,
         status="ok" if each.error is None else "failed",
@@ -198,51 +211,45 @@ def _unpackable(
         return "no file was captured as its entry point"
     if only.code.context != "file":
         return f"code of a {only.code.context} cannot be run again by itself"
+    program = _program(only.code)
+    if program is None:
+        return (
+            f"the backtest of {only.code.entry_point} ran below a test runner, in a worker process "
+            "or by another launcher, and cannot be run again by itself"
+        )
     if only.rows is None:
         return f"the rows of {only.engine} could not be read"
-    if _root(workspace, only.code, tape) is None:
+    if find_top(program, _lies_at(workspace, tape), workspace.top) is None:
         return "tape and strategy do not lie in one project, so that they cannot move together"
     if _tape(workspace, tape).members != market.members:
         return "the tape was changed while the command ran"
     return None
 
 
-def _root(workspace: Workspace, code: Code, tape: str) -> Path | None:
-    """Return the folder that holds strategy and tape: the project's, else the repository's."""
-    place = Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
-    tops = [top for top in (code.root, workspace.top) if top is not None]
-    for top in tops:
-        if all(p.is_relative_to(top) for p in (place, code.cwd, code.root or top)):
-            return top
-    return None
+def _program(code: Code) -> Program | None:
+    """Return how a program was started that would run again by itself."""
+    if code.root is None or code.started is None or not code.started["is_alone"]:
+        return None
+    module = code.started["module"]
+    return Program(root=code.root, cwd=code.cwd, argv=code.argv[1:], module=module)
+
+
+def _lies_at(workspace: Workspace, tape: str) -> Path:
+    return Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
 
 
 def _pack(workspace: Workspace, only: Run, tape: str, market: Tape) -> Bundle:
     """Store a run as the bundle of an engine that runs the program again."""
-    code = only.code
-    top = _root(workspace, code, tape)
+    program, place = _program(only.code), _lies_at(workspace, tape)
+    top = None if program is None else find_top(program, place, workspace.top)
+    assert program is not None
     assert top is not None
-    assert code.root is not None
     assert only.rows is not None
-    prefix = code.root.relative_to(top)
-    snapshot = replace(
-        code.captured.snapshot,
-        entry_point=(prefix / code.captured.snapshot.entry_point).as_posix(),
-        files={(prefix / p).as_posix(): m for p, m in code.captured.snapshot.files.items()},
-    )
-    content = {(prefix / p).as_posix(): source for p, source in code.captured.content.items()}
-    place = Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
-    config = complete(
-        {
-            "argv": list(code.argv[1:]),
-            "cwd": code.cwd.relative_to(top).as_posix(),
-            "tape": place.relative_to(top).as_posix(),
-        }
-    )
+    captured, config = as_script(program, only.code.captured, place, top)
     engine = EngineVersion(name=NAME, version=VERSION)
     bundle = build_bundle(
-        snapshot=snapshot,
-        content=content,
+        snapshot=captured.snapshot,
+        content=captured.content,
         tape=market,
         engine=engine,
         config=config,
@@ -251,16 +258,15 @@ def _pack(workspace: Workspace, only: Run, tape: str, market: Tape) -> Bundle:
     repo, store = workspace.need_store().repo, workspace.need_store()
     record = run_record(
         bundle,
-        Environment(**code.environment, engine=engine),
+        Environment(**only.code.environment, engine=engine),
         author=workspace.author,
-        strategy=_strategy(workspace, code),
+        strategy=_strategy(workspace, only.code),
         kind="pack",
         verdict=Verdict.REPRODUCED,
         elapsed_s=only.elapsed_ns / 1e9,
         runs=1,
         compare={},
     )
-    captured = replace(code.captured, snapshot=snapshot, content=content)
     store.save(bundles=(for_store(repo, bundle),), captured=(captured,), runs=(record,))
     return bundle
 

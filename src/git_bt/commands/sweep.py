@@ -167,7 +167,7 @@ def find_sweep(store: Store, name: str | None) -> tuple[Swept, tuple[Notice, ...
     newest = max(named, key=lambda swept: max((run.started_ns for run in swept.runs), default=0))
     if name is None or len(named) == 1:
         return newest, ()
-    message = f"{len(named)} sweeps are named {name}, of other code: this is the one that ran last"
+    message = f"{len(named)} sweeps are named {name}, of other code or tape: this one ran last"
     return newest, (Notice(kind="sweep_names_equal", message=message),)
 
 
@@ -210,6 +210,7 @@ def head_of(swept: Swept) -> SweepHead:
         snapshot=swept.sweep.snapshot,
         engine=swept.sweep.engine,
         tape=swept.sweep.tape,
+        tape_sha256=swept.sweep.tape_sha256,
         runs=len(runs),
         failed=sum(run.status != "ok" for run in runs),
         settings=len(by_setting(runs)),

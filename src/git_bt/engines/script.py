@@ -1,9 +1,9 @@
 """script: a program that calls its engine itself, as `git bt run` packed it.
 
 The entry point runs as `__main__`, with its arguments, in the folder it ran in; the tape lies where
-it lay. The hooks of `live/` watch the engine's own function, as they did then, and give the rows of
-the one backtest that the program makes. The engine's version is in the environment of the run; that
-of this adapter says how rows are read.
+it lay. The hooks of `live/` watch the engine's own function, as they did then, and give the rows
+and the metrics of the one backtest that the program makes. The engine's version is in the
+environment of the run; that of this adapter says how rows are read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from .config import Check, optional, word
 from .config import complete as complete_config
 from .refusal import Refused
-from .rows import write
+from .rows import plain, write
 
 NAME = "script"
 DISTRIBUTIONS: tuple[str, ...] = ()
@@ -32,6 +32,7 @@ def _words(value: Any) -> str | None:
 KEYS: dict[str, tuple[Any, Check]] = {
     "argv": ([], _words),
     "cwd": (".", word),
+    "module": (None, optional(word)),
     "tape": (None, optional(word)),
 }
 
@@ -68,7 +69,11 @@ def run(job: dict[str, Any]) -> None:
     watch(kept)
     sys.argv = [job["entry_point"], *config["argv"]]
     try:
-        runpy.run_path(job["entry_point"], run_name="__main__")
+        if config["module"] is None:
+            runpy.run_path(job["entry_point"], run_name="__main__")
+        else:
+            sys.path.insert(0, cwd)  # as `python -m` does
+            runpy.run_module(config["module"], run_name="__main__", alter_sys=True)
     except SystemExit as e:
         if e.code not in (None, 0):
             raise
@@ -79,7 +84,7 @@ def run(job: dict[str, Any]) -> None:
     if result.fills is None:
         raise Refused("no-result", "the rows of the backtest cannot be read")
     tables = {} if result.equity is None else {"equity": result.equity}
-    write(job["out"], summary=None, fills=result.fills, **tables)
+    write(job["out"], summary=plain(result.metrics), fills=result.fills, **tables)
 
 
 def place_tape(tape: str | None, place: str, root: str) -> None:
@@ -120,7 +125,10 @@ class Kept:
 
 
 def watch(listener: Kept) -> None:
-    """Install the hooks; git-bt is not in this interpreter, so they come from beside this file."""
+    """Install the hooks; git-bt is not in this interpreter, so they come from beside this file.
+
+    The program may ask for hooks of its own: ours are there already.
+    """
     if "git_bt" not in sys.modules:
         from importlib.util import module_from_spec, spec_from_file_location
 
@@ -135,3 +143,4 @@ def watch(listener: Kept) -> None:
     from importlib import import_module
 
     import_module("git_bt.live.hooks").install(listener)
+    setattr(sys.modules["git_bt"], "autocapture", lambda *args, **named: None)  # noqa: B010  or mypy

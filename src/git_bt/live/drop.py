@@ -18,6 +18,7 @@ from git_bt.live.detection import detect
 from git_bt.live.engines import NAMES, Result
 from git_bt.live.loaded import local_modules
 from git_bt.live.places import project_root
+from git_bt.live.program import started
 
 TYPE_CHECKING = False  # typing's own costs 10 ms
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Drop:
             "changed": changed,
             "argv": [str(word) for word in getattr(sys, "argv", [])],
             "cwd": os.getcwd(),
+            "started": started(found),
             "python": sys.executable,
             "environment": environment(self.before),
         }
@@ -145,13 +147,13 @@ class Drop:
         return digest
 
     def _keep_rows(self, result: Result) -> str | None:
-        from git_bt.engines.rows import write
+        from git_bt.engines.rows import plain, write
 
         name = os.urandom(8).hex()
         out = os.path.join(self.folder, "rows", name)
         os.makedirs(out)
         tables = {} if result.equity is None else {"equity": result.equity}
-        write(out, summary={}, fills=result.fills or (), **tables)
+        write(out, summary=plain(result.metrics), fills=result.fills or (), **tables)
         self._rows += 1
         return name
 
@@ -162,10 +164,9 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, float) or type(value).__module__ == "numpy":
         try:
-            real = float(value)
+            return float(value)
         except (TypeError, ValueError):
             return str(value)[:_MAX_TEXT]
-        return real if real - real == 0 else repr(real)
     if callable(getattr(value, "isoformat", None)):
         return str(value.isoformat())
     return getattr(value, "__qualname__", None) or str(value)[:_MAX_TEXT]

@@ -58,8 +58,10 @@ def show(report: SweepReport, style: Style) -> list[str]:
         ("took", f"{words.seconds(report.elapsed_ns / 1e9)} of runs"),
         ("code", words.short(head.snapshot) if head.snapshot else "not captured"),
     ]
-    for name, value in (("engine", head.engine), ("tape", head.tape)):
-        if value is not None:
+    content = None if head.tape_sha256 is None else f"sha256 {words.short(head.tape_sha256)}"
+    tape = ", ".join(filter(None, (head.tape, content)))
+    for name, value in (("engine", head.engine), ("tape", tape)):
+        if value:
             facts.append((name, words.plain(value)))
     lines += [columns(facts, indent=2), "", style.bold("parameters")]
     given = [_parameter(each, style) for each in report.parameters]

@@ -1,0 +1,180 @@
+"""Programs that call their engine themselves: what is stored of them, and run again.
+
+That an untouched one becomes a bundle, and all else of `git bt run`, is in `test_run.py`.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from commands.test_run import AUTO, BARS, HELPER, LRVX, STRATEGIES, project, ran, stored
+from conftest import GitRepo, make_repo
+from git_bt.canonical import tape_sha256
+from git_bt.commands.promote import promote
+from git_bt.errors import BtError
+from git_bt.model import Verdict
+from git_bt.sweep_records import SweepRun, Swept, sweep_run_id
+from git_bt.sweeping import PromoteReport
+from projects import PYTHON, bt, manifest, silent
+
+__all__ = ["project"]
+TAPE = ("--tape", "data/bars.csv")
+
+
+def only(repo: GitRepo) -> tuple[Swept, SweepRun]:
+    """Return the one run that was recorded, and its sweep."""
+    ((swept, _),) = stored(repo)
+    (row,) = swept.runs
+    return swept, row
+
+
+def promoted(repo: GitRepo, row: SweepRun, tape: str | None = "data/bars.csv") -> PromoteReport:
+    """Promote a run with the Python that runs the tests."""
+    return promote(sweep_run_id(row), tape=tape, python=PYTHON, step=silent, cwd=repo.path)
+
+
+@pytest.mark.parametrize("engine", STRATEGIES)
+def test_a_run_without_a_tape_becomes_a_bundle_later(engine: str, project: GitRepo) -> None:
+    """Started again as it was, its relative paths are right, and it is what --tape packs."""
+    words = ("python", f"{engine}_strategy.py")
+    ran(project, *words)
+    _, row = only(project)
+    report = promoted(project, row)
+
+    assert report.verdict is Verdict.REPRODUCED, report
+    assert report.checks
+    assert {check.agrees for check in report.checks} == {True}
+    assert report.engine is not None
+    assert report.engine.name == "script"
+    assert report.bundle is not None
+    assert f"packed as bundle {report.bundle[:12]}" in ran(project, *words, before=TAPE).err
+    assert bt("validate", report.bundle, "--python", PYTHON, cwd=project).code == 0
+
+
+def test_the_row_names_its_tape(project: GitRepo) -> None:
+    """By path and content, also where nothing could be packed; of another place by content."""
+    project.write("lrvx_strategy.py", LRVX + "    backtest(0.002)\n")
+    done = ran(project, "python", "lrvx_strategy.py", before=(*TAPE, "--output", "run.json"))
+    ((swept, _),) = stored(project)
+    shown = bt("sweep", "show", "--json", cwd=project).json["sweep"]
+
+    assert "not packed" in done.err
+    assert swept.sweep.tape == shown["tape"] == "data/bars.csv"
+    ran(project, "python", "backtrader_strategy.py", before=TAPE)
+    _, row = next(
+        (swept, run)
+        for swept, _ in stored(project)
+        for run in swept.runs
+        if swept.sweep.engine == "backtrader"
+    )
+    assert row.bundle is not None
+    members = manifest(project, row.bundle).manifest.members
+    tape = {p.removeprefix("tape/"): m for p, m in members.items() if p.startswith("tape/")}
+    assert swept.sweep.tape_sha256 == shown["tape_sha256"] == tape_sha256(tape)
+
+
+def test_a_tape_elsewhere_is_named_by_its_content_alone(project: GitRepo, tmp_path: Path) -> None:
+    """Its path is one machine's."""
+    shutil.copy(project.path / "data/bars.csv", tmp_path / "bars.csv")
+    ran(project, "python", "lrvx_strategy.py", before=("--tape", str(tmp_path / "bars.csv")))
+    swept, row = only(project)
+
+    assert swept.sweep.tape is None
+    assert swept.sweep.tape_sha256 is not None
+    assert promoted(project, row).verdict is Verdict.REPRODUCED  # the same bytes, in the project
+
+
+def test_another_tape_than_the_sweeps_is_refused(project: GitRepo, tmp_path: Path) -> None:
+    """In one line with both digests, before anything runs."""
+    shutil.copy(project.path / "data/bars.csv", tmp_path / "bars.csv")
+    ran(project, "python", "lrvx_strategy.py", before=("--tape", str(tmp_path / "bars.csv")))
+    _, row = only(project)
+    project.write("data/bars.csv", BARS + "2024-03-01,100,103,98,100,1000\n")
+
+    with pytest.raises(BtError, match=r"data/bars\.csv is another tape than the sweep had"):
+        promoted(project, row)
+
+
+@pytest.mark.parametrize("how", ["at once", "in workers"])
+def test_one_of_several_is_not_started_again(how: str, project: GitRepo) -> None:
+    """A bundle holds one; the line says what to do."""
+    project.write("lrvx_strategy.py", LRVX + "    backtest(0.002)\n")
+    program = {
+        "at once": ("lrvx_strategy.py",),
+        "in workers": ("backtesting_strategy.py", "optimize"),
+    }
+    ran(project, "python", *program[how])
+    ((swept, _),) = stored(project)
+    done = bt("sweep", "promote", sweep_run_id(swept.runs[0])[:12], *TAPE, cwd=project)
+    said = " ".join(done.err.split())
+
+    assert done.code == 2
+    assert ("is one of 2 that" in said) or ("in a worker process" in said)
+    assert "hint: run that setting alone below git bt run --tape PATH" in said
+
+
+def test_a_module_of_a_package_is_started_as_such(project: GitRepo) -> None:
+    """Its relative imports need `python -m`, in the bundle too."""
+    project.write("pkg/__init__.py", "")
+    project.write("pkg/helper.py", HELPER)
+    project.write("pkg/run.py", LRVX.replace("from helper", "from .helper"))
+    done = ran(project, "python", "-m", "pkg.run", before=TAPE)
+    _, row = only(project)
+
+    assert row.bundle is not None, done.err
+    assert manifest(project, row.bundle).manifest.config["module"] == "pkg.run"
+    assert bt("validate", row.bundle, "--python", PYTHON, cwd=project).code == 0
+
+
+@pytest.mark.parametrize("way", ["test runner", "worker"])
+def test_what_cannot_be_started_by_itself_is_not_packed(way: str, project: GitRepo) -> None:
+    """Its bundle would never reproduce; nor is it promoted, and a line says why."""
+    project.write("test_it.py", "from lrvx_strategy import backtest\ndef test_it(): backtest()\n")
+    project.write(
+        "workers.py",
+        "import multiprocessing as mp\nfrom lrvx_strategy import backtest\n"
+        "if __name__ == '__main__':\n    p = mp.get_context('spawn').Process(target=backtest)\n"
+        "    p.start(); p.join()\n",
+    )
+    runner = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py")
+    words = {"test runner": runner, "worker": ("workers.py",)}[way]
+    done = ran(project, "python", *words, before=TAPE, PYTHONPATH=str(project.path))
+    _, row = only(project)
+
+    assert "cannot be run again by itself" in " ".join(done.err.split())
+    assert row.bundle is None
+    with pytest.raises(BtError, match="cannot be run again by itself"):
+        promoted(project, row)
+
+
+def test_a_nested_project_is_started_from_where_it_was(tmp_path: Path) -> None:
+    """Project, working folder and tape are three places of one repository."""
+    repo = make_repo(tmp_path / "repo")
+    repo.write("strategies/one/pyproject.toml", "")
+    repo.write("strategies/one/helper.py", HELPER)
+    repo.write("strategies/one/run.py", LRVX.replace("if __name__", "import sys\nif __name__"))
+    repo.write("data/bars.csv", BARS)
+    repo.commit("one")
+    ran(repo, "python", "strategies/one/run.py", "--fast", "3")
+    _, row = only(repo)
+    report = promoted(repo, row)
+
+    assert report.verdict is Verdict.REPRODUCED, report
+    assert report.bundle is not None
+    config = manifest(repo, report.bundle).manifest.config
+    assert config["argv"] == ["--fast", "3"]
+    assert (config["cwd"], config["tape"]) == (".", "data/bars.csv")
+
+
+def test_what_autocapture_recorded_is_started_again(project: GitRepo) -> None:
+    """Its own hooks stand aside, also below `git bt run`."""
+    project.write("auto.py", AUTO.replace("()", "(code_capture_mode='imports')") + LRVX)
+    subprocess.run([PYTHON, "auto.py"], cwd=project.path, check=True, capture_output=True)
+    _, row = only(project)
+    report = promoted(project, row)
+    done = ran(project, "python", "auto.py", before=TAPE)
+
+    assert report.verdict is Verdict.REPRODUCED, report
+    assert f"packed as bundle {(report.bundle or '')[:12]}" in done.err
