@@ -17,14 +17,17 @@ from pathlib import Path
 
 import pytest
 
+from commands.test_run import BARS, HELPER, STRATEGIES
 from conftest import GitRepo, make_repo
 from floxkit import BUY_ONCE, write_tape
+from git_bt.commands.flush import flush
 from git_bt.commands.fsck import fsck
 from git_bt.commands.record import record
 from git_bt.notes import REF
 from git_bt.objects import Objects
 from git_bt.publish import read_refs
 from git_bt.repo import Repo
+from git_bt.store import Store
 from projects import ONCE, PYTHON, Ran, add_strategy, bt, bundle_id, bundle_ids, silent
 from store_cases import results_of
 
@@ -198,3 +201,70 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(
     print(f"full at each of {len(ends) - 1} calls: {ends}")
 
     assert {(128, 0), (0, 128)} < set(ends)
+
+
+# -- runs that are recorded meanwhile --------------------------------------------------------------
+
+SWEEP = """
+import os, sys, git_bt
+def fill():
+    free = os.statvfs(".")
+    with open("ballast", "wb") as f: f.write(bytes(free.f_frsize * free.f_bavail))
+for n in range(30):
+    if n == 10: fill()
+    if n == 20 and "--freed" in sys.argv: os.remove("ballast")
+    with git_bt.recording("s", params={"n": n, "pad": "x" * 1000}) as run: run.log(m=n * n)
+print("done")
+"""
+
+
+@pytest.fixture
+def sweeping(small: Path) -> Iterator[GitRepo]:
+    """Give a repository on the small file system, with a program that fills it as it runs."""
+    repo = make_repo(small / "sweeping")
+    repo.commit("a sweep", **{"sweep.py": SWEEP})
+    yield repo
+    (repo.path / "ballast").unlink(missing_ok=True)
+    shutil.rmtree(repo.path)
+
+
+@pytest.mark.parametrize("freed", [True, False])
+def test_a_sweep_goes_on_when_the_disk_is_full(sweeping: GitRepo, *, freed: bool) -> None:
+    """It is told once; every run before it was full is there, and each one after it was freed."""
+    words = [PYTHON, "sweep.py", *(["--freed"] if freed else [])]
+    done = subprocess.run(words, cwd=sweeping.path, capture_output=True, text=True)
+    (sweeping.path / "ballast").unlink(missing_ok=True)
+    found = Repo.find(sweeping.path)
+    with Objects(found) as objects:
+        store = Store(found, objects)
+        flush(store)
+        (swept,) = (store.sweep(digest) for digest in store.sweep_ids())
+    runs = {int(str(run.params["n"])): run.metrics["m"] for run in swept.runs}
+    told = [line for line in done.stderr.splitlines() if "this run is not recorded" in line]
+
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert "Traceback" not in done.stderr
+    assert len(told) == 1, done.stderr
+    assert len(swept.runs) == len(runs)
+    assert runs.keys() >= {*range(10), *(range(20, 30) if freed else ())}
+    assert len(runs) < 30
+    assert all(value == n * n for n, value in runs.items())
+    assert fsck(step=silent, cwd=sweeping.path).problems == ()
+
+
+def test_a_command_below_run_goes_on_when_the_disk_is_full(sweeping: GitRepo) -> None:
+    """Its exit code and its output are its own; one line says that nothing is stored."""
+    sweeping.write("strategy.py", STRATEGIES["backtrader"])
+    sweeping.write("data/bars.csv", BARS)
+    sweeping.write("helper.py", HELPER)
+    free = os.statvfs(sweeping.path)
+    (sweeping.path / "ballast").write_bytes(bytes(free.f_frsize * free.f_bavail))
+    full = bt("run", "--", PYTHON, "-B", "strategy.py", cwd=sweeping)
+    (sweeping.path / "ballast").unlink()
+    again = bt("run", "--", PYTHON, "-B", "strategy.py", cwd=sweeping)
+
+    assert full.code == again.code == 0
+    assert full.out == again.out == "10001.0\n"
+    assert full.err.count("nothing is stored") == 1, full.err
+    assert "the disk is full" in " ".join(full.err.split())
+    assert "nothing is stored" not in again.err

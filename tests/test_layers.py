@@ -29,8 +29,9 @@ ROOMS: dict[str, set[str]] = {
     "sweep_chunks": {"errors", "canonical", "sweep_records"},
     "spool": BASE,
     "spool_reading": BASE | {"spool"},
-    "sweeping": BASE,
+    "sweeping": BASE | {"reports"},
     "ranking": BASE,
+    "sweep_outlines": BASE | {"ranking"},
     "git_process": {"errors"},
     "repo": {"errors", "model", "git_process"},
     "objects": {"errors", "model", "git_process", "repo"},
@@ -69,7 +70,7 @@ ROOMS: dict[str, set[str]] = {
     "gate": BASE | {"gating", "evidence", "policy", "compare", "metrics"},
     "commands": BASE
     | {
-        "caches", "headstart", "spool", "spool_reading", "ranking", "sweeping",
+        "caches", "headstart", "spool", "spool_reading", "ranking", "sweep_outlines", "sweeping",
         "repo", "objects", "files", "live", "capture", "interpreters", "processes", "runner",
         "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store",
         "ledger", "sync", "fsck", "reports", "looking", "sharing", "hooking", "adopting",

@@ -46,7 +46,7 @@ class Harness:
                 cwd=self.dir,
                 printed=self.printed,
             )
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody else knows of the folder
             self.folder.remove()
             raise
 

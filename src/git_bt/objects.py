@@ -156,7 +156,7 @@ class Objects:
         with self._lock:
             try:
                 found = self._ask(oids)
-            except BaseException:
+            except BaseException:  # Ctrl-C too
                 self._stop()  # what stands in the pipe belongs to no question any more
                 raise
         yield from found

@@ -66,10 +66,11 @@ def setting(run: SweepRun) -> Key:
     """Return what tells a setting from others; 5 and 5.0 are one, 5 and "5" are not."""
     if not run.params:
         return (("", f"{run.writer} {run.seq}"),)
-    return tuple(sorted((name, _key(value)) for name, value in run.params.items()))
+    return tuple(sorted((name, value_key(value)) for name, value in run.params.items()))
 
 
-def _key(value: Scalar) -> str:
+def value_key(value: Scalar) -> str:
+    """Return what tells a value of a parameter from others."""
     if isinstance(value, float) and value.is_integer():
         return repr(int(value))
     return repr(value)

@@ -96,7 +96,7 @@ def recording(
     error: BaseException | None = None
     try:
         yield run
-    except BaseException as e:
+    except BaseException as e:  # the user's, recorded and raised again
         error = e
         raise
     finally:

@@ -323,7 +323,7 @@ def _python_git() -> Iterator[None]:
         raise CannotWork(f"cannot write {e.filename}: {e.strerror}") from e
     except BtError:
         raise
-    except Exception as e:
+    except Exception as e:  # GitPython's, told by their module: to name them is to import it
         if not type(e).__module__.startswith("git."):
             raise
         err = getattr(e, "stderr", "") or str(e)

@@ -31,21 +31,10 @@ def worst(verdicts: Sequence[Verdict]) -> ExitCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackReport:
-    """The answer of pack. `bundle` is None when the run gave nothing that can be recorded."""
+class RunEnding:
+    """How the answer of a command ends that ran a strategy: `tail` is the last that it printed."""
 
-    bundle: str | None
-    inputs: str
-    environment: str | None
-    snapshot: str
-    strategy: str
-    engine: EngineVersion
-    metrics: Metrics | None
     verdict: Verdict
-    comparison: Comparison | None  # the two runs against each other, when they differ
-    elapsed_s: float
-    runs: int
-    exported: str | None = None
     message: str = ""
     hint: str | None = None
     tail: str = ""
@@ -55,6 +44,23 @@ class PackReport:
     def exit_code(self) -> ExitCode:
         """The exit code of the command."""
         return self.verdict.exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackReport(RunEnding):
+    """The answer of pack. `bundle` is None when the run gave nothing that can be recorded."""
+
+    bundle: str | None
+    inputs: str
+    environment: str | None
+    snapshot: str
+    strategy: str
+    engine: EngineVersion
+    metrics: Metrics | None
+    comparison: Comparison | None  # the two runs against each other, when they differ
+    elapsed_s: float
+    runs: int
+    exported: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ JSON and its newline: a torn line is recognised. Reading is `spool_reading.py`, 
 the store `commands/flush.py`. Grammar: docs/reference/formats/spool.md.
 """
 
+import errno
 import fcntl
 import os
 import threading
@@ -205,7 +206,9 @@ class Spool:
             whole = b"\n" + text if self._is_torn else text
             written = os.write(self._fd, whole)
         except OSError as e:
-            raise CannotWork(f"cannot record in {self.folder}: {e.strerror}") from e
+            is_full = e.errno in (errno.ENOSPC, errno.EDQUOT)  # said once, as below
+            why = "the disk is full" if is_full else e.strerror
+            raise CannotWork(f"cannot record in {self.folder}: {why}") from e
         self._is_torn = written < len(whole)
         if self._is_torn:
             raise CannotWork(f"cannot record in {self.folder}: the disk is full")

@@ -23,6 +23,7 @@ from git_bt.store_layout import (
     TOP,
     digest_at,
     place,
+    proved,
     proved_chunk,
     proved_manifest,
     proved_run,
@@ -125,6 +126,15 @@ class StoreReader:
                 for name, entry in documents.items()
             },
         )
+
+    def sweep_chunks(self, digest: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the bytes of each chunk of a sweep; raises as `bundle`."""
+        folder = self._folder("sweeps", digest)
+        names = sorted(name for name in folder if name.endswith(CHUNK))
+        blobs = self.objects.read_many(folder[name].oid for name in names)
+        for name, (_, data) in zip(names, blobs, strict=True):
+            what = f"sweep {digest}: {name}"
+            yield what, proved(data, name.removesuffix(CHUNK), what)
 
     def known_runs(self, digest: str, writers: Collection[str]) -> set[tuple[str, int]]:
         """Return writer and count of the runs of some writers that a sweep has, if it is there."""

@@ -17,9 +17,11 @@ from git_bt.errors import Corrupt
 from git_bt.sweep_records import Scalar, Scalars, SweepRun, check_run, run_order
 
 _CONTROL = re.compile(r"[\0-\x1f]")
-_FIXED = (
+FIXED = (
     "started_ns", "elapsed_ns", "writer", "seq", "status", "error", "environment", "bundle",
 )  # fmt: skip
+"""The columns that every chunk begins with."""
+
 _WHOLE = ("started_ns", "elapsed_ns", "seq")
 _GROUPS = ("params", "metrics")
 _WORDS: Mapping[str, Scalar] = {
@@ -41,9 +43,9 @@ def encode_chunk(runs: Iterable[SweepRun]) -> bytes:
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FIXED, *(_header(group, key) for group, key in names)])
+    writer.writerow([*FIXED, *(_header(group, key) for group, key in names)])
     for run in ordered:
-        fixed = [_fixed(run, column) for column in _FIXED]
+        fixed = [_fixed(run, column) for column in FIXED]
         more = [_at(getattr(run, group), key) for group, key in names]
         writer.writerow([*fixed, *more])
     try:
@@ -68,9 +70,9 @@ def decode_chunk(data: bytes, sweep: str, what: str = "chunk") -> list[SweepRun]
         lines = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as e:
         raise Corrupt(f"{what}: {e}") from e
-    if not lines or tuple(lines[0][: len(_FIXED)]) != _FIXED:
-        raise Corrupt(f"{what}: line 1: the columns must begin with {','.join(_FIXED)}")
-    names = [_name(cell, what) for cell in lines[0][len(_FIXED) :]]
+    if not lines or tuple(lines[0][: len(FIXED)]) != FIXED:
+        raise Corrupt(f"{what}: line 1: the columns must begin with {','.join(FIXED)}")
+    names = [_name(cell, what) for cell in lines[0][len(FIXED) :]]
     runs = []
     for number, cells in enumerate(lines[1:], start=2):
         try:
@@ -105,11 +107,11 @@ def _at(values: Scalars, key: str) -> str:
 
 
 def _row(sweep: str, names: Sequence[tuple[str, str]], cells: Sequence[str]) -> SweepRun:
-    if len(cells) != len(_FIXED) + len(names):
-        raise Corrupt(f"{len(cells)} fields, not {len(_FIXED) + len(names)}")
-    known = dict(zip(_FIXED, cells, strict=False))
+    if len(cells) != len(FIXED) + len(names):
+        raise Corrupt(f"{len(cells)} fields, not {len(FIXED) + len(names)}")
+    known = dict(zip(FIXED, cells, strict=False))
     groups: dict[str, dict[str, Scalar]] = {group: {} for group in _GROUPS}
-    for (group, key), cell in zip(names, cells[len(_FIXED) :], strict=True):
+    for (group, key), cell in zip(names, cells[len(FIXED) :], strict=True):
         if cell:
             groups[group][key] = scalar_of(cell, key)
     try:

@@ -7,7 +7,8 @@ was given, whatever number of times it ran; ranks are of settings (`ranking.py`)
 from dataclasses import dataclass
 
 from git_bt.errors import ExitCode
-from git_bt.model import Comparison, EngineVersion, Metrics, Notice, Verdict
+from git_bt.model import Comparison, EngineVersion, Metrics, Notice
+from git_bt.reports import RunEnding
 from git_bt.sweep_records import Scalar, Scalars, Surroundings
 
 
@@ -118,7 +119,7 @@ class MetricCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteReport:
+class PromoteReport(RunEnding):
     """The answer of sweep promote. `bundle` is None when nothing was stored."""
 
     run: str
@@ -131,19 +132,9 @@ class PromoteReport:
     snapshot: str
     engine: EngineVersion | None
     metrics: Metrics | None
-    verdict: Verdict
     checks: tuple[MetricCheck, ...]
     comparison: Comparison | None
     elapsed_s: float
-    message: str = ""
-    hint: str | None = None
-    tail: str = ""
-    notices: tuple[Notice, ...] = ()
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code of the command."""
-        return self.verdict.exit_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from git_bt.capture.imports import find_imports
 from git_bt.errors import BtError, Corrupt, Usage
-from git_bt.files import Files
+from git_bt.files import Files, Stamp, stamp_of
 from git_bt.model import Captured, Notice, Snapshot, Strategy
 from git_bt.paths import check_path, check_paths
 
@@ -82,23 +82,24 @@ def _readable(
     return tuple(found), notices
 
 
-def _stamps(files: Files, paths: tuple[str, ...]) -> dict[str, tuple[int, int, int] | None]:
-    """Return what changes when a file on disk is written to."""
-    return {path: _stamp(files, path) for path in paths} if files.on_disk else {}
+def _stamps(files: Files, paths: tuple[str, ...]) -> dict[str, Stamp | None]:
+    """Return what changes when a file on disk is written to, from before it was read."""
+    return {path: _stamp(files, path, read=True) for path in paths} if files.on_disk else {}
 
 
-def _stamp(files: Files, path: str) -> tuple[int, int, int] | None:
+def _stamp(files: Files, path: str, *, read: bool = False) -> Stamp | None:
     entry = files.find(path)
     if entry is None or files.top is None:
         return None
+    if read and entry.real in files.stamps:
+        return files.stamps[entry.real]
     try:
-        s = (files.top / entry.real).stat()
+        return stamp_of(files.top / entry.real)
     except OSError:
         return None
-    return s.st_mtime_ns, s.st_ctime_ns, s.st_size
 
 
-def _changed(files: Files, before: Mapping[str, tuple[int, int, int] | None]) -> list[Notice]:
+def _changed(files: Files, before: Mapping[str, Stamp | None]) -> list[Notice]:
     changed = [path for path, stamp in before.items() if _stamp(files, path) != stamp]
     return [
         Notice(

@@ -57,6 +57,19 @@ def run_options(command: F) -> F:
     )(command)
 
 
+def strategy_options(command: F) -> F:
+    """Add --strategy, --tape and --engine: what is run, on what."""
+    for name, metavar, said in reversed(
+        (
+            ("--strategy", "PATH", "A folder with strategy.yaml, or an entry file."),
+            ("--tape", "PATH", "Market data: a file or a folder."),
+            ("--engine", "NAME", "The engine that runs it; see git bt engines."),
+        )
+    ):
+        command = click.option(name, metavar=metavar, help=said)(command)
+    return command
+
+
 def examples(text: str) -> str:
     """Return an epilog with examples, one a line, that click does not reflow."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in text.strip().splitlines())

@@ -6,7 +6,14 @@ import click
 
 from git_bt.cli.border import Verb
 from git_bt.cli.echo import answer, progress
-from git_bt.cli.options import answer_options, examples, json_option, run_options, tar_option
+from git_bt.cli.options import (
+    answer_options,
+    examples,
+    json_option,
+    run_options,
+    strategy_options,
+    tar_option,
+)
 
 
 @click.command(
@@ -21,9 +28,7 @@ git bt pack --strategy my_strategy.py --tape tapes/btc \\
     ),
 )
 @click.argument("name", metavar="[STRATEGY]", required=False)
-@click.option("--strategy", metavar="PATH", help="A folder with strategy.yaml, or an entry file.")
-@click.option("--tape", metavar="PATH", help="Market data: a file or a folder.")
-@click.option("--engine", metavar="NAME", help="The engine that runs it; see git bt engines.")
+@strategy_options
 @click.option("--symbol-name", metavar="NAME", help="flox: name of the tape's symbol.")
 @click.option("--exchange", metavar="NAME", help="flox: name of the exchange.")
 @click.option("--tick-size", type=float, metavar="PRICE", help="flox: smallest price step.")

@@ -4,14 +4,15 @@ import click
 
 from git_bt.cli.border import Verb
 from git_bt.cli.echo import answer, progress
-from git_bt.cli.options import answer_options, examples, run_options
+from git_bt.cli.options import answer_options, examples, run_options, strategy_options
 
 
 @click.group("sweep")
 def sweep_command() -> None:
     """Look at recorded runs of a parameter sweep, and keep the best.
 
-    A run is recorded by `git_bt.recording` in a strategy's own code.
+    A run is recorded by `git_bt.recording` or `git_bt.autocapture` in a
+    strategy's own code, and by `git bt run`.
     """
 
 
@@ -96,11 +97,7 @@ git bt sweep promote 81d0e7 --engine backtesting --tape tapes/btc.csv
 @click.argument("run", metavar="[RUN]", required=False)
 @click.option("--metric", metavar="M", help="Keep the rank of the run by this metric with it.")
 @click.option("--lowest", is_flag=True, help="The lowest value is best.")
-@click.option(
-    "--strategy", metavar="PATH", help="Strategy whose strategy.yaml says engine, tape and config."
-)
-@click.option("--engine", metavar="NAME", help="Engine to run it on.")
-@click.option("--tape", metavar="PATH", help="Market data to run it on.")
+@strategy_options
 @run_options
 @answer_options
 def promote_command(
@@ -118,10 +115,12 @@ def promote_command(
 ) -> None:
     """Run one run of a sweep again, and store it as a bundle.
 
-    The sweep's own code is run, with the parameters of RUN as config, twice.
-    It is stored when both runs agree with each other and with the recorded
-    metrics; its rank is kept with it. RUN is an id that `best` shows; without
-    it, the best by --metric of the sweep that ran last.
+    The sweep's own code is run, with the parameters of RUN as config, twice;
+    of --strategy come engine, tape and config. A program that git bt run or
+    autocapture() recorded is started again as it was. It is stored when both
+    runs agree with each other and with the recorded metrics; its rank is kept
+    with it. RUN is an id that `best` shows; without it, the best by --metric
+    of the sweep that ran last.
     """
     from git_bt.commands.promote import promote
 

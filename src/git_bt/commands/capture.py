@@ -61,7 +61,7 @@ def _view(workspace: Workspace, entry: str, root: str | None) -> tuple[Files, Pa
             if all(place.is_relative_to(top) for place in named):
                 return workspace.files, top
     top = Path(find_root(str(named[0]))) if root is None else named[1]
-    if named[0].is_dir() and root is None:
+    if os.path.isdir(named[0]) and root is None:  # noqa: PTH112  pathlib raises at a long name
         top = named[0]
     return folder_files(top), top
 

@@ -80,7 +80,7 @@ class Judge:
                 while left:  # a signal that comes just before a wait does not end it
                     left = wait(left, timeout=1).not_done
                 return tuple(future.result() for future in futures)
-            except BaseException:
+            except BaseException:  # raised again below
                 # Ctrl-C reaches this thread only: end the others' children, start no more.
                 self.is_over.set()
                 pool.shutdown(wait=False, cancel_futures=True)

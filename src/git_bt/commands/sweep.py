@@ -15,7 +15,9 @@ from git_bt.errors import Incomplete, Usage
 from git_bt.model import Notice
 from git_bt.ranking import by_setting, median, number, rank, unsteady
 from git_bt.store import Store
-from git_bt.sweep_records import Scalar, SweepRun, Swept, sweep_id, sweep_run_id
+from git_bt.sweep_chunks import decode_chunk
+from git_bt.sweep_outlines import Outline, last_start, outline
+from git_bt.sweep_records import Scalar, Sweep, SweepRun, Swept, sweep_id, sweep_run_id
 from git_bt.sweeping import (
     BestReport,
     MergedReport,
@@ -37,7 +39,7 @@ def ls(*, cwd: Path | None = None) -> SweepsReport:
     with open_workspace(cwd) as workspace:
         store = workspace.need_store()
         notices = flush_to_read(store)
-        heads = [head_of(store.sweep(digest)) for digest in store.sweep_ids()]
+        heads = [_outlined(store, digest) for digest in store.sweep_ids()]
     heads.sort(key=lambda head: (-head.last_ns, head.id))
     return SweepsReport(sweeps=tuple(heads), notices=notices)
 
@@ -163,12 +165,14 @@ def find_sweep(store: Store, name: str | None) -> tuple[Swept, tuple[Notice, ...
         return store.sweep(store.resolve(name, ("sweeps",))), ()
     if not found:
         raise Usage(f"no sweep {name}", hint="git bt sweep ls")
-    named = [store.sweep(digest) for digest in found]
-    newest = max(named, key=lambda swept: max((run.started_ns for run in swept.runs), default=0))
-    if name is None or len(named) == 1:
-        return newest, ()
-    message = f"{len(named)} sweeps are named {name}, of other code or tape: this one ran last"
-    return newest, (Notice(kind="sweep_names_equal", message=message),)
+    newest = found[0]
+    if len(found) > 1:
+        last = {each: [last_start(d) for _, d in store.sweep_chunks(each)] for each in found}
+        newest = max(found, key=lambda each: max(last[each], default=0))
+    if name is None or len(found) == 1:
+        return store.sweep(newest), ()
+    message = f"{len(found)} sweeps are named {name}, of other code or tape: this one ran last"
+    return store.sweep(newest), (Notice(kind="sweep_names_equal", message=message),)
 
 
 def find_run(store: Store, prefix: str) -> tuple[Swept, SweepRun]:
@@ -179,17 +183,19 @@ def find_run(store: Store, prefix: str) -> tuple[Swept, SweepRun]:
     """
     if not _ID.fullmatch(prefix):
         raise Usage(f"{prefix!r:.80} is no id of a run", hint="git bt sweep best --metric M")
-    found = [
-        (swept, run)
-        for swept in map(store.sweep, store.sweep_ids())
-        for run in swept.runs
-        if sweep_run_id(run).startswith(prefix)
-    ]
+    found = {
+        digest: (sweep, run)
+        for sweep in store.sweep_ids()
+        for what, data in store.sweep_chunks(sweep)
+        for run in decode_chunk(data, sweep, what)
+        if (digest := sweep_run_id(run)).startswith(prefix)
+    }
     if not found:
         raise Usage(f"no run {prefix} in any sweep", hint="git bt sweep best --metric M")
     if len(found) > 1:
         raise Usage(f"run {prefix} is ambiguous: {len(found)} runs", hint="give more digits")
-    return found[0]
+    ((sweep, run),) = found.values()
+    return store.sweep(sweep), run
 
 
 def check_metric(swept: Swept, metric: str) -> None:
@@ -201,22 +207,39 @@ def check_metric(swept: Swept, metric: str) -> None:
         raise Usage(f"no run of sweep {swept.sweep.name} has a metric {metric}", hint=hint)
 
 
+def _outlined(store: Store, digest: str) -> SweepHead:
+    """Return a sweep in one line, without its runs."""
+    return _head(store.sweep_alone(digest), outline(store.sweep_chunks(digest)))
+
+
 def head_of(swept: Swept) -> SweepHead:
     """Return a sweep in one line."""
     runs = swept.runs
-    return SweepHead(
-        id=sweep_id(swept.sweep),
-        name=swept.sweep.name,
-        snapshot=swept.sweep.snapshot,
-        engine=swept.sweep.engine,
-        tape=swept.sweep.tape,
-        tape_sha256=swept.sweep.tape_sha256,
+    counted = Outline(
         runs=len(runs),
         failed=sum(run.status != "ok" for run in runs),
         settings=len(by_setting(runs)),
         first_ns=min((run.started_ns for run in runs), default=0),
         last_ns=max((run.started_ns for run in runs), default=0),
         metrics=_names(runs),
+    )
+    return _head(swept.sweep, counted)
+
+
+def _head(sweep: Sweep, counted: Outline) -> SweepHead:
+    return SweepHead(
+        id=sweep_id(sweep),
+        name=sweep.name,
+        snapshot=sweep.snapshot,
+        engine=sweep.engine,
+        tape=sweep.tape,
+        tape_sha256=sweep.tape_sha256,
+        runs=counted.runs,
+        failed=counted.failed,
+        settings=counted.settings,
+        first_ns=counted.first_ns,
+        last_ns=counted.last_ns,
+        metrics=counted.metrics,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from git_bt.errors import CannotWork, Usage
 from git_bt.files.digests import Digests
 from git_bt.files.folder import Folder
-from git_bt.files.view import LEAVES, NOWHERE, Entry, Files
+from git_bt.files.view import LEAVES, NOWHERE, Entry, Files, Stamp, stamp_of
 from git_bt.files.views import Commit, Index, WorkTree
 from git_bt.objects import Objects
 from git_bt.repo import Repo
@@ -22,9 +22,11 @@ __all__ = [
     "Digests",
     "Entry",
     "Files",
+    "Stamp",
     "commit_files",
     "folder_files",
     "index_files",
+    "stamp_of",
     "work_tree_files",
 ]
 

@@ -9,6 +9,8 @@ from git_bt.files.digests import Digests
 from git_bt.files.view import LINK, Raw, View, is_utf8
 from git_bt.model import EXECUTABLE, REGULAR, Notice
 
+GIT = ".git"
+
 
 class Folder(View):
     """A plain folder; nothing is listed before somebody asks, it may be a whole disk."""
@@ -18,6 +20,8 @@ class Folder(View):
         self._place = place
 
     def _raw(self, path: str) -> Raw | None:
+        if GIT in path.split("/"):
+            return None
         try:
             mode = os.lstat(self._place / path).st_mode
         except (OSError, ValueError):
@@ -29,12 +33,14 @@ class Folder(View):
         return Raw(EXECUTABLE if mode & stat.S_IXUSR else REGULAR)
 
     def _has_folder(self, path: str) -> bool:
-        return (self._place / path).is_dir()
+        return os.path.isdir(self._place / path)  # noqa: PTH112  pathlib raises at a long name
 
     def _below(self, folder: str) -> Iterable[str]:
-        found = []
+        found: list[str] = []
+        if GIT in folder.split("/"):
+            return found
         for where, folders, names in os.walk(self._place / folder):
-            folders[:] = [name for name in folders if name != ".git"]
+            folders[:] = [name for name in folders if name != GIT]
             links = [name for name in folders if (Path(where) / name).is_symlink()]
             for name in [*names, *links]:
                 path = (Path(where) / name).relative_to(self._place).as_posix()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from git_bt.canonical import sha256
 from git_bt.errors import CannotWork, Usage
@@ -59,6 +59,7 @@ class Files(Protocol):
     on_disk: bool
     digests: Digests
     notices: list[Notice]
+    stamps: "dict[str, Stamp]"  # of what was read from disk, before it was read
 
     def paths(self, folder: str = "") -> tuple[str, ...]:
         """Return every file and link below a folder, sorted. Links to folders are left out."""
@@ -98,6 +99,20 @@ class Files(Protocol):
         ...
 
 
+class Stamp(NamedTuple):
+    """What changes when a file on disk is written to."""
+
+    mtime_ns: int
+    ctime_ns: int
+    size: int
+
+
+def stamp_of(place: Path) -> Stamp:
+    """Return the stamp of a file; raises OSError."""
+    found = place.stat()
+    return Stamp(found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """One line of a listing; `oid` None: the bytes are on disk, or in conflict."""
@@ -126,6 +141,7 @@ class View:
         self.on_disk = on_disk
         self.digests = digests
         self.notices: list[Notice] = []
+        self.stamps: dict[str, Stamp] = {}
         self._loaded: dict[str, Loaded] = {}
 
     # what each view says for itself
@@ -267,7 +283,8 @@ class View:
     def _load_as_it_is(self, path: str, place: Path, mode: str) -> None:
         """Read a file on disk whose bytes count as they are; a large one only for its digest."""
         try:
-            if place.stat().st_size <= _IN_MEMORY:
+            self.stamps[path] = stamp = stamp_of(place)
+            if stamp.size <= _IN_MEMORY:
                 data = place.read_bytes()
                 self._keep(path, mode, data, Data(data))
                 return

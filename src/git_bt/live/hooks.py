@@ -93,7 +93,7 @@ class Finder:
                 setattr(owner, function_name, wrapper)
                 if is_late and not owner_name:
                     _rebind(original, wrapper)
-        except Exception as e:
+        except Exception as e:  # another release of the engine: the user's run goes on unwatched
             tell(f"{engine.name} cannot be watched: {type(e).__name__}: {e}")
 
     def _run(self, engine: Engine, original: Any, *, is_method: bool) -> Callable[..., Any]:
@@ -123,11 +123,11 @@ class Finder:
         try:
             seen = engine.before(owner) if engine.before is not None else None
             begun = self.listener.begin(engine.name, engine.params(owner, named))
-        except Exception as e:
+        except Exception as e:  # whatever goes wrong on our side, the user's run begins
             tell(f"a run of {engine.name} is not captured: {type(e).__name__}: {e}")
         try:
             done = original(*args, **named)
-        except BaseException as error:
+        except BaseException as error:  # the user's, told and raised again
             if begun is not None:
                 self._quietly(self.listener.fail, begun, error)
             raise
@@ -147,7 +147,7 @@ class Finder:
     ) -> None:
         try:
             result = engine.after(owner, args[1:] if owner is not None else args, named, done, seen)
-        except Exception as e:
+        except Exception as e:  # results of another release of the engine
             tell(f"the rows of {engine.name} cannot be read: {type(e).__name__}: {e}")
             result = Result({})
         in_sweep = bool(getattr(_state, "in_sweep", False))
@@ -170,7 +170,7 @@ class Finder:
     def _quietly(self, call: Callable[..., None], *args: Any) -> None:
         try:
             call(*args)
-        except Exception as e:
+        except Exception as e:  # recording never fails a run
             tell(f"a run is not recorded: {type(e).__name__}: {e}")
 
 

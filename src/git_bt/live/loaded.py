@@ -44,7 +44,7 @@ def _source(module: Any) -> tuple[str | None, str | None]:
         file = module.__dict__.get("__file__")
         spec = module.__dict__.get("__spec__")
         cached = getattr(spec, "cached", None)
-    except Exception:
+    except Exception:  # whatever a lazy module raises, the others count
         return None, None
     if not isinstance(file, str) or not file.endswith((".py", ".pyw")):
         return None, None

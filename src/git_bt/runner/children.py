@@ -251,7 +251,7 @@ class Twin:
         self._first = start(interpreter, adapter)
         try:
             self._second = start(interpreter, adapter, variation=1)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the first would wait for ever
             self._first.close()
             raise
 
@@ -285,7 +285,7 @@ class Twin:
             with _Aside(lambda: self._second.run_on(job, tape)) as aside:
                 try:
                     first = self._first.run_on(job, tape, meanwhile).outcome(job.known)
-                except BaseException:
+                except BaseException:  # Ctrl-C too: the second has nobody left to tell
                     self._second.stop()
                     raise
             proved = {name: sha256(data) for name, data in (first.output or {}).items()}
