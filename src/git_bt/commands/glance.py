@@ -56,6 +56,7 @@ class Exact:
         self.on_disk = files.on_disk
         self.digests = files.digests
         self.notices = files.notices
+        self.stamps = files.stamps
         self._found: dict[str, Entry | None] = {}
 
     def find(self, path: str) -> Entry | None:

@@ -81,6 +81,7 @@ class Asked:
         self.on_disk = files.on_disk
         self.digests = files.digests
         self.notices = files.notices
+        self.stamps = files.stamps
 
     def paths(self, folder: str = "") -> tuple[str, ...]:
         """Return every file and link below a folder."""
