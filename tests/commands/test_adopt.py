@@ -241,11 +241,16 @@ def test_what_a_file_says_is_not_said_again(
         ("{files: [ema.py]}\n", {}, "cannot be completed at its end"),
         ("files: [ema.py]\nengine:\n", {}, "cannot be completed at its end"),
         ("entry_point: other.py\n", {}, "strategy.yaml is there already, of strategies/ema/other"),
-        ("files: [ema.py]\ntape: x\n", {"tape": "data/btc"}, "names a tape already"),
+        ("files: [ema.py]\ntape: x\n", {"tape": "data/btc"}, "names its tape already: x"),
+        ("files: [ema.py]\nengine: flox\n", {"engine": "python"}, "its engine already: flox"),
+        ("entry_point: gone.py\nengine: flox\ntape: x\n", {}, "names engine and tape already"),
         ("files: [ema.py]\ncommand: [./x]\ntape: x\n", {}, "names engine and tape already"),
         ("files: [\n", {}, "strategy.yaml: line 2"),
     ],
-    ids=["braces", "null", "other entry", "two tapes", "complete", "malformed"],
+    ids=[
+        "braces", "null", "other entry", "two tapes", "two engines", "complete, gone", "complete",
+        "malformed",
+    ],
 )  # fmt: skip
 def test_what_cannot_be_completed_stays_as_it_is(
     plain: GitRepo, yaml: str, options: dict[str, str], said: str

@@ -56,7 +56,7 @@ def adopt(
         entry, folder, spec = _entry(workspace, workspace.path_from_top(name), engine)
         place = posixpath.join(folder, NAME)
         if spec is not None:
-            _check_open(spec, place, tape)
+            _check_open(spec, place, tape=tape, engine=engine)
         why = _why_entry(entry, name)
         keys, guesses = _guessed(workspace, entry, why, folder, spec or Spec(), tape)
         text = "".join(f"{key}: {_yaml(value)}\n" for key, value in keys.items())
@@ -90,6 +90,7 @@ def _entry(workspace: Workspace, path: str, engine: str | None) -> tuple[Entry, 
         entry = guess_entry(files, path, engine)
         folder = posixpath.dirname(entry.path)
         return entry, folder, find_spec(files, folder)
+    _check_open(spec, posixpath.join(folder, NAME))
     if posixpath.basename(path) == NAME:
         path, is_folder = folder or ".", True
     if spec.entry_point is not None:
@@ -103,13 +104,16 @@ def _entry(workspace: Workspace, path: str, engine: str | None) -> tuple[Entry, 
     return guess_entry(files, path, engine or spec.engine), folder, spec
 
 
-def _check_open(spec: Spec, place: str, tape: str | None) -> None:
+def _check_open(
+    spec: Spec, place: str, *, tape: str | None = None, engine: str | None = None
+) -> None:
     """Refuse to complete what is complete, or to say again what it says."""
     if spec.tape is not None and (spec.engine or spec.command) is not None:
         folder = posixpath.dirname(place) or "."
         raise Usage(f"{place} names engine and tape already", hint=f"git bt pack {folder}")
-    if spec.tape is not None and tape is not None:
-        raise Usage(f"{place} names a tape already", hint="change it there")
+    for key, said, given in (("tape", spec.tape, tape), ("engine", spec.engine, engine)):
+        if said is not None and given is not None:
+            raise Usage(f"{place} names its {key} already: {said}", hint="change it there")
 
 
 def _guessed(
