@@ -19,7 +19,8 @@ from conftest import CASES, GitRepo, make_repo, take_away
 from floxkit import BUY_ONCE, on_trade, write_tape
 from git_bt.commands.pack import pack
 from git_bt.commands.validate import validate
-from git_bt.model import Bundle, RunRecord, Validation
+from git_bt.comparison import Validation
+from git_bt.model import Bundle, RunRecord
 from git_bt.objects import Objects
 from git_bt.repo import Repo
 from git_bt.reports import PackReport

@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 
 from git_bt.canonical import COLUMNS, FLOAT_COLUMNS, INTEGER_COLUMNS, encode_json, encode_table
 from git_bt.compare import TOLERABLE, compare, compare_values, environment_changes, ulps
+from git_bt.comparison import Difference, PackageChange
 from git_bt.errors import Corrupt
-from git_bt.model import (
-    Difference,
-    EngineVersion,
-    Environment,
-    Output,
-    PackageChange,
-    Tolerance,
-    Verdict,
-)
+from git_bt.model import EngineVersion, Environment, Output, Tolerance, Verdict
 
 T0 = 1_700_000_000_000_000_000
 WIDE = dict.fromkeys(TOLERABLE, Tolerance(atol=1e300))

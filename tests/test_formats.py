@@ -24,6 +24,7 @@ from git_bt.canonical import (
     tape_sha256,
 )
 from git_bt.capture.pin import Pin, decode_pin, encode_pin
+from git_bt.comparison import Table
 from git_bt.model import (
     Captured,
     Data,
@@ -34,7 +35,6 @@ from git_bt.model import (
     NoteLine,
     RunRecord,
     Snapshot,
-    Table,
     Tolerance,
     Verdict,
 )

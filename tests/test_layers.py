@@ -8,20 +8,22 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "git_bt"
 BASE = {
-    "errors", "model", "canonical", "fields", "records", "sweep_records", "sweep_chunks", "paths",
+    "errors", "model", "comparison", "canonical", "fields", "records", "sweep_records",
+    "sweep_chunks", "paths",
 }  # fmt: skip
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "model": {"errors"},
-    "reports": {"errors", "model"},
-    "looking": {"errors", "model", "reports"},
-    "gating": {"errors", "model"},
+    "comparison": {"model"},
+    "reports": {"errors", "model", "comparison"},
+    "looking": {"errors", "model", "comparison", "reports"},
+    "gating": {"errors", "model", "comparison"},
     "caches": set(),
-    "sharing": {"errors", "model", "reports"},
+    "sharing": {"errors", "model", "comparison", "reports"},
     "capturing": {"errors", "model"},
-    "hooking": {"errors", "model", "reports", "sharing"},
+    "hooking": {"errors", "model", "comparison", "reports", "sharing"},
     "adopting": {"errors", "reports"},
-    "canonical": {"errors", "model"},
+    "canonical": {"errors", "model", "comparison"},
     "paths": {"errors"},
     "fields": {"errors"},
     "records": {"errors", "model", "canonical", "fields"},
@@ -37,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "objects": {"errors", "model", "git_process", "repo"},
     "object_writer": {"errors", "model", "git_process", "repo", "objects"},
     "files": {"errors", "model", "caches", "canonical", "paths", "repo", "objects", "files"},
-    "policy": {"errors", "model", "repo", "files"},
+    "policy": {"errors", "model", "comparison", "repo", "files"},
     "engines": set(),
     "live": {"engines", "live"},
     "capture": BASE | {"files", "live", "capture"},
@@ -80,7 +82,7 @@ ROOMS: dict[str, set[str]] = {
     "recorder": BASE | {"spool", "engines", "live", "capture", "commands"},
     "autocapturing": BASE | {"live", "capture", "repo", "commands", "recorder"},
     "output": {
-        "sweep_records", "sweeping", "hooking", "adopting",
+        "sweep_records", "sweeping", "hooking", "adopting", "comparison",
         "errors", "model", "reports", "looking", "gating", "sharing", "capturing", "output",
     },
     "cli": {

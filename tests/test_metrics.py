@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from git_bt.canonical import COLUMNS, encode_json, encode_table
+from git_bt.comparison import Metrics
 from git_bt.metrics import legacy_metrics, metrics_of
-from git_bt.model import Metrics, Output
+from git_bt.model import Output
 
 T0 = 1_700_000_000_000_000_000
 HOUR = 3_600 * 10**9

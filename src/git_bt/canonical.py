@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
+from git_bt.comparison import Table
 from git_bt.errors import Corrupt
-from git_bt.model import Members, Table, Value
+from git_bt.model import Members, Value
 
 MAX_DEPTH = 64
 MAX_DIGITS = 40

@@ -5,9 +5,10 @@ Plain data. `commands/gate` gathers it, `gate.py` reaches the findings.
 
 from dataclasses import dataclass
 
+from git_bt.comparison import Comparison
 from git_bt.errors import BtError
 from git_bt.gating import Acceptance, Finding, InputChange
-from git_bt.model import Comparison, Outcome, Output, RunRecord, Tolerances
+from git_bt.model import Outcome, Output, RunRecord, Tolerances
 
 UNCHANGED = "unchanged"
 

@@ -8,18 +8,12 @@ nothing counts but that a person accepted an output, and only where the run here
 from dataclasses import dataclass, field
 
 from git_bt.compare import compare, environment_changes
+from git_bt.comparison import Comparison, Metrics
 from git_bt.errors import BtError, Corrupt, ExitCode
 from git_bt.evidence import Evidence, Recorded
 from git_bt.gating import Effect, Finding, Gated, Level
 from git_bt.metrics import metrics_of
-from git_bt.model import (
-    Comparison,
-    Metrics,
-    Outcome,
-    Output,
-    Tolerances,
-    Verdict,
-)
+from git_bt.model import Outcome, Output, Tolerances, Verdict
 from git_bt.policy import Policy, is_too_far
 
 _EFFECTS = {

@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from git_bt.comparison import Comparison, Metrics, PackageChange
 from git_bt.errors import ExitCode
-from git_bt.model import (
-    Comparison,
-    EngineVersion,
-    Metrics,
-    PackageChange,
-    Verdict,
-)
+from git_bt.model import EngineVersion, Verdict
 
 
 class Level(StrEnum):

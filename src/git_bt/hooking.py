@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from git_bt.errors import ExitCode
 
 if TYPE_CHECKING:
-    from git_bt.model import Difference, Metrics, Verdict
+    from git_bt.comparison import Difference, Metrics
+    from git_bt.model import Verdict
     from git_bt.reports import TiedCommit
     from git_bt.sharing import Amount
 

@@ -5,8 +5,9 @@ Plain data as in `reports.py`, which holds what the other commands answer.
 
 from dataclasses import dataclass
 
+from git_bt.comparison import Metrics, PackageChange
 from git_bt.errors import ExitCode
-from git_bt.model import Metrics, Notice, PackageChange, RunRecord, TapeState, Verdict
+from git_bt.model import Notice, RunRecord, TapeState, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from git_bt.comparison import Metrics
 from git_bt.errors import Usage
 from git_bt.files import Files
-from git_bt.model import Metrics
 from git_bt.repo import Repo
 
 FILE = "pyproject.toml"

@@ -8,17 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from git_bt.comparison import Comparison, Metrics, Validation
 from git_bt.errors import ExitCode
-from git_bt.model import (
-    Comparison,
-    EngineVersion,
-    Manifest,
-    Metrics,
-    Notice,
-    RunRecord,
-    Validation,
-    Verdict,
-)
+from git_bt.model import EngineVersion, Manifest, Notice, RunRecord, Verdict
 
 
 def worst(verdicts: Sequence[Verdict]) -> ExitCode:

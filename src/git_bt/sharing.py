@@ -6,8 +6,9 @@ Plain data as in `reports.py`, which holds what the other commands answer.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from git_bt.comparison import Comparison
 from git_bt.errors import ExitCode
-from git_bt.model import Comparison, EngineVersion, Notice, Oid
+from git_bt.model import EngineVersion, Notice, Oid
 from git_bt.reports import Change
 
 

@@ -6,8 +6,9 @@ was given, whatever number of times it ran; ranks are of settings (`ranking.py`)
 
 from dataclasses import dataclass
 
+from git_bt.comparison import Comparison, Metrics
 from git_bt.errors import ExitCode
-from git_bt.model import Comparison, EngineVersion, Metrics, Notice
+from git_bt.model import EngineVersion, Notice
 from git_bt.reports import RunEnding
 from git_bt.sweep_records import Scalar, Scalars, Surroundings
 

@@ -8,7 +8,8 @@ import pytest
 
 from conftest import GitRepo
 from floxkit import START, on_trade, write_tape
-from git_bt.model import Validation, Verdict
+from git_bt.comparison import Validation
+from git_bt.model import Verdict
 from projects import CROSS, PYTHON, add_strategy, bt, bundle_id, validated, walk
 
 

@@ -12,7 +12,8 @@ import pytest
 from conftest import GitRepo, make_repo, take_away
 from contract import COLUMNS, DAYS, line
 from git_bt.commands.pack import pack
-from git_bt.model import Validation, Verdict
+from git_bt.comparison import Validation
+from git_bt.model import Verdict
 from projects import silent, validated
 
 FIRST_HALF, REST = range(DAYS), range(DAYS, DAYS + 10)

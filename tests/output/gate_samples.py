@@ -1,5 +1,6 @@
 """Answers of gate, one of each ending, for every form that they are shown in."""
 
+from git_bt.comparison import Comparison, Difference, Metrics, PackageChange
 from git_bt.gating import (
     Acceptance,
     Effect,
@@ -9,7 +10,7 @@ from git_bt.gating import (
     InputChange,
     Level,
 )
-from git_bt.model import Comparison, Difference, EngineVersion, Metrics, PackageChange, Verdict
+from git_bt.model import EngineVersion, Verdict
 
 A, B, C = "3f2a9c81d0e4" + "0" * 52, "77aa01b2c3d4" + "1" * 52, "c0ffee" + "2" * 58
 BASE, HEAD, START = "1a2b3c4d5e6f" + "0" * 28, "9f8e7d6c5b4a" + "0" * 28, "0a1b2c3d4e5f" + "0" * 28

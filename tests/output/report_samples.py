@@ -10,6 +10,7 @@ from typing import Any
 
 from git_bt.adopting import AdoptReport, Guessed
 from git_bt.capturing import CaptureReport, CodeThatRan, RunReport
+from git_bt.comparison import Comparison, Difference, Metrics, PackageChange, Validation
 from git_bt.errors import ExitCode
 from git_bt.hooking import Hooked, HookReport
 from git_bt.looking import (
@@ -27,19 +28,14 @@ from git_bt.looking import (
     TapePinReport,
 )
 from git_bt.model import (
-    Comparison,
-    Difference,
     EngineVersion,
     Manifest,
     Member,
-    Metrics,
     Notice,
     Oid,
-    PackageChange,
     RunRecord,
     TapeState,
     Tolerance,
-    Validation,
     Verdict,
 )
 from git_bt.reports import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from git_bt.model import PackageChange, Validation
+from git_bt.comparison import PackageChange, Validation
 from git_bt.output import words
 from git_bt.output.progress import progress
 from git_bt.output.style import color_wanted

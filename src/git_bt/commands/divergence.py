@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from git_bt.commands.expected import compare_bundles
 from git_bt.commands.locate import newest
+from git_bt.comparison import Comparison
 from git_bt.errors import Corrupt, Incomplete, Usage
 from git_bt.ledger import output_key, passes, standing
-from git_bt.model import Bundle, Comparison, RunRecord
+from git_bt.model import Bundle, RunRecord
 from git_bt.reports import Change
 from git_bt.sharing import Divergence, Side
 from git_bt.store import Store

@@ -10,6 +10,7 @@ from typing import Any
 from git_bt.bundle import OUTPUT, output_of
 from git_bt.canonical import decode_table, sha256
 from git_bt.compare import compare, compare_values
+from git_bt.comparison import Comparison, Table
 from git_bt.errors import Incomplete
 from git_bt.flox_layout import (
     actual_trace,
@@ -18,7 +19,7 @@ from git_bt.flox_layout import (
     foreign_trace,
     is_foreign,
 )
-from git_bt.model import Bundle, Comparison, Output, Table, Tolerances, Verdict
+from git_bt.model import Bundle, Output, Tolerances, Verdict
 from git_bt.records import below
 
 EXACT: Tolerances = {}

@@ -15,20 +15,10 @@ from git_bt.compare.extension import (
     growth,
     tape_end,
 )
+from git_bt.comparison import Comparison
 from git_bt.flox_layout import is_foreign
 from git_bt.flox_layout.segment import HEAD, segment_times
-from git_bt.model import (
-    Bundle,
-    Comparison,
-    Member,
-    Members,
-    OnDisk,
-    Output,
-    Source,
-    Tape,
-    Tolerances,
-    Verdict,
-)
+from git_bt.model import Bundle, Member, Members, OnDisk, Output, Source, Tape, Tolerances, Verdict
 from git_bt.records import below
 
 _PIECE = 1 << 20

@@ -17,7 +17,8 @@ from git_bt.commands.locate import Found
 from git_bt.commands.plan import Engine, Grant, job_of_bundle, job_of_strategy, known_output
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Step, Workspace
-from git_bt.model import Captured, Outcome, Strategy, Tape, Tolerances, Validation, Verdict
+from git_bt.comparison import Validation
+from git_bt.model import Captured, Outcome, Strategy, Tape, Tolerances, Verdict
 from git_bt.runner import Child, Job, Twin, start
 
 A = TypeVar("A")

@@ -11,10 +11,11 @@ import git_bt
 from git_bt.bundle import output_of
 from git_bt.caches import keep
 from git_bt.canonical import sha256
+from git_bt.comparison import Metrics
 from git_bt.errors import BtError
 from git_bt.flox_layout import foreign_expected, is_foreign
 from git_bt.metrics import legacy_metrics, metrics_of
-from git_bt.model import Bundle, Metrics
+from git_bt.model import Bundle
 from git_bt.store import Store
 
 _CODE = ("metrics.py", "canonical.py", "flox_layout/expected.py")

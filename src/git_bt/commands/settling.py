@@ -13,16 +13,9 @@ from git_bt.commands.candidates import Candidate, Candidates
 from git_bt.commands.judging import Ran
 from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Workspace
+from git_bt.comparison import Validation
 from git_bt.errors import ExitCode
-from git_bt.model import (
-    Bundle,
-    Environment,
-    Output,
-    Snapshot,
-    Strategy,
-    Validation,
-    Verdict,
-)
+from git_bt.model import Bundle, Environment, Output, Snapshot, Strategy, Verdict
 from git_bt.runner import Job
 
 

@@ -17,8 +17,9 @@ from git_bt.commands.plan import (
 )
 from git_bt.commands.tapes import as_packed_here
 from git_bt.commands.workspace import Step, Workspace, open_workspace
+from git_bt.comparison import Validation
 from git_bt.errors import BtError, CannotWork, Corrupt, Incomplete, Usage
-from git_bt.model import Strategy, Tolerances, Validation, Verdict
+from git_bt.model import Strategy, Tolerances, Verdict
 from git_bt.reports import ValidateReport
 
 

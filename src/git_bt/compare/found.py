@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from git_bt.compare.numbers import counted, duration, is_number, ticks, ulps
-from git_bt.model import Comparison, Difference, Value, Verdict
+from git_bt.comparison import Comparison, Difference
+from git_bt.model import Value, Verdict
 
 PRICES = frozenset({"price", "trigger_price", "new_price"})
 

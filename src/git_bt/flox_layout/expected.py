@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from git_bt.canonical import decode_json, decode_table
+from git_bt.comparison import Table
 from git_bt.errors import Corrupt
 from git_bt.flox_layout.fields import EXPECTED, number, whole
-from git_bt.model import Output, Table
+from git_bt.model import Output
 
 KEYS = {"trade_count", "fill_count", "fills", "total_filled_quantity"}
 FILL_KEYS = {"symbol", "side", "price", "quantity"}

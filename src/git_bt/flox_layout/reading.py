@@ -11,12 +11,13 @@ from typing import Any
 from git_bt.archive import Entries, Entry
 from git_bt.bundle import CONFIG, FOREIGN, STRATEGY, TAPE, build_bundle, check_manifest
 from git_bt.canonical import decode_json, encode_json, tape_sha256
+from git_bt.comparison import Table
 from git_bt.errors import Corrupt, Incomplete
 from git_bt.flox_layout import fields
 from git_bt.flox_layout.expected import read_expected
 from git_bt.flox_layout.trace import expected_trace, read_trace
 from git_bt.flox_layout.writing import flox_entries, tar_path
-from git_bt.model import Bundle, Content, Data, EngineVersion, Members, Snapshot, Table, Tape
+from git_bt.model import Bundle, Content, Data, EngineVersion, Members, Snapshot, Tape
 from git_bt.records import below, decode_manifest, make_bundle
 
 # A JSON value takes up to twenty times its text in memory: these keep a hostile one bearable. Our

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from git_bt.comparison import Metrics
 from git_bt.gating import Acceptance, Effect, Finding, Gated, GateReport, InputChange, Level
-from git_bt.model import Metrics
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns

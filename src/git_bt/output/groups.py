@@ -7,7 +7,8 @@ decide over all of them at once.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from git_bt.model import Metrics, Validation, Verdict
+from git_bt.comparison import Metrics, Validation
+from git_bt.model import Verdict
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns

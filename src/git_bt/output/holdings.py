@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from git_bt.model import Metrics, RunRecord
+from git_bt.comparison import Metrics
+from git_bt.model import RunRecord
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns

@@ -9,15 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from git_bt import reports as r
-from git_bt.model import (
-    Difference,
-    EngineVersion,
-    Manifest,
-    Metrics,
-    Notice,
-    RunRecord,
-    Validation,
-)
+from git_bt.comparison import Difference, Metrics, Validation
+from git_bt.model import EngineVersion, Manifest, Notice, RunRecord
 
 Json = dict[str, Any]
 

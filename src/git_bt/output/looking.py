@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from git_bt.comparison import Metrics
 from git_bt.looking import (
     CommitReport,
     CommitResult,
@@ -14,7 +15,7 @@ from git_bt.looking import (
     StrategyState,
     TapePinReport,
 )
-from git_bt.model import Metrics, TapeState
+from git_bt.model import TapeState
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.verdicts import PACKAGES, TIE, explained, wrapped

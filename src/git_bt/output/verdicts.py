@@ -5,7 +5,8 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from git_bt.model import Difference, Metrics, Notice, PackageChange, Validation, Verdict
+from git_bt.comparison import Difference, Metrics, PackageChange, Validation
+from git_bt.model import Notice, Verdict
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns

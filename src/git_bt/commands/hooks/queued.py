@@ -7,9 +7,10 @@ from git_bt.commands.hooks.queue import Queue
 from git_bt.commands.hooks.runs import Runs, Wanted, store_all
 from git_bt.commands.judging import Judge
 from git_bt.commands.workspace import open_workspace
+from git_bt.comparison import Validation
 from git_bt.errors import BtError
 from git_bt.hooking import Hooked
-from git_bt.model import Strategy, Validation, Verdict
+from git_bt.model import Strategy, Verdict
 
 
 def validate_queued(judge: Judge, name: str, strategy: Strategy) -> Validation | None:
