@@ -557,7 +557,8 @@ REPORTS: dict[str, Any] = {
     ),
     "init_undo_nothing": InitReport(undo=True, written=(), removed=(), checks=()),
     "adopt": AdoptReport(
-        strategy="strategies/ema", path="strategies/ema/strategy.yaml", packed=PACKED,
+        strategy="strategies/ema", path="strategies/ema/strategy.yaml",
+        packed=PACKED, completed=False,
         text="entry_point: ema.py\nengine: flox\ntape: ../../tapes/btc\n",
         guesses=(
             Guessed(what="engine", value="flox", why="it imports lrvx"),
