@@ -135,7 +135,6 @@ def check_one(before: GitRepo, small: Path, full: Full, room: int) -> tuple[int,
         assert old.results <= new.results
         assert report.problems == (), room
         assert list((repo.path / ".git").rglob("*.lock")) == []
-        assert repo.git("for-each-ref", "refs/bt-tmp") == ""
         assert list((repo.path / ".git").glob("fast_import_crash_*")) == []
         for ran in (packed, recorded):
             said = ran.err.splitlines()
@@ -152,6 +151,8 @@ def check_one(before: GitRepo, small: Path, full: Full, room: int) -> tuple[int,
         assert [ran.code for ran in again] == [0, 0], (room, again)
         assert again[0].json["bundle"] in held(repo).bundles
         assert (head, again[0].json["bundle"]) in held(repo).results
+        # On a full disk even taking a temporary ref away may fail; whoever writes next sweeps it.
+        assert repo.git("for-each-ref", "refs/bt-tmp") == ""
         assert fsck(step=silent, cwd=repo.path).problems == ()
         return packed.code, recorded.code
     finally:
