@@ -22,7 +22,7 @@ from git_bt.objects import (
     Objects,
     TreeEntry,
     blob_oid,
-    find_note,
+    find_entry,
     object_id,
     parse_commit,
     parse_tree,
@@ -358,25 +358,24 @@ def test_object_ids_are_gits(data: bytes) -> None:
     assert blob_oid(data, "sha256") == object_id("blob", data, "sha256") == expected
 
 
-HEX = "0123456789abcdef"
-
-
-@pytest.mark.parametrize("digits", [40, 64])
+@pytest.mark.parametrize("hash_name", ["sha1", "sha256"])
 @given(st.data())
-def test_a_note_is_found_as_in_the_parsed_tree(digits: int, data: st.DataObject) -> None:
-    """Whatever bytes the digests beside it have: some look like the name, or like its end."""
-    name = st.text(HEX, min_size=digits - 2, max_size=digits - 2)
-    wanted = data.draw(name)
-    spelled = f" {wanted}\0".encode()
-    width = digits // 2
-    looks_alike = st.sampled_from([spelled[:width], spelled[-width:], (b"x" + spelled)[:width]])
-    digest = st.binary(min_size=width, max_size=width) | looks_alike
-    mode = st.sampled_from(["100644", "100755", "120000"])
-    entries = data.draw(st.dictionaries(name | st.just(wanted), st.tuples(mode, digest)))
+def test_an_entry_is_found_as_in_the_parsed_tree(hash_name: str, data: st.DataObject) -> None:
+    """Whatever stands beside it: digests of any bytes, and names that end like an entry."""
+    width = {"sha1": 20, "sha256": 32}[hash_name]
+    name = st.text("ab0 1", min_size=1, max_size=12) | st.sampled_from(["100644 ab", "ab 40000 ab"])
+    mode = st.sampled_from(["100644", "100755", "120000", "40000"])
+    digest = st.binary(min_size=width, max_size=width)
+    looks_alike = name.map(lambda n: f" {n}\0".encode().ljust(width, b"\0")[:width])
+    entries = data.draw(st.dictionaries(name, st.tuples(mode, digest | looks_alike)))
     tree = b"".join(
         f"{mode} {name}\0".encode() + digest for name, (mode, digest) in sorted(entries.items())
     )
-    parsed = parse_tree(Oid("0" * digits), tree, {40: "sha1", 64: "sha256"}[digits])
+    oid = Oid("0" * 2 * width)
+    parsed = parse_tree(oid, tree, hash_name)
 
-    for each in (wanted, *entries):
-        assert find_note(tree, each, digits) == parsed.get(each)
+    for each in (data.draw(name), *entries):
+        assert find_entry(oid, tree, each, hash_name) == parsed.get(each)
+    if tree:
+        with pytest.raises(Corrupt, match="malformed at byte"):
+            find_entry(oid, tree[:-1], "not there", hash_name)

@@ -7,13 +7,21 @@ union and has one outcome. Nothing is written here: what is returned are changes
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from git_bt.errors import Corrupt
 from git_bt.model import REGULAR, CodeLine, NoteLine, Oid
-from git_bt.objects import FOLDER, Objects, TreeEntry, blob_oid, find_note, parse_commit, parse_tree
+from git_bt.objects import (
+    FOLDER,
+    Objects,
+    TreeEntry,
+    blob_oid,
+    find_entry,
+    parse_commit,
+    parse_tree,
+)
 from git_bt.records import decode_note, encode_note_line
 
 REF = "refs/notes/bt"
@@ -164,32 +172,22 @@ class Notes:
             self._read[oid] = data
         return data
 
-    def _look(self, oid: Oid) -> Callable[[str], TreeEntry | None]:
-        """Return what finds an entry by name: one note need not wait for the 400 beside it."""
-        data, long = self._bytes(oid), self._digits // 2 + 8
-        if oid in self._trees or f"{FOLDER} ".encode() in data:
-            return self._tree(oid).get
-
-        def look(name: str) -> TreeEntry | None:
-            if len(name) == 2:  # the name of a folder, and there is none
-                return None
-            if len(name) < long:
-                return self._tree(oid).get(name)
-            return find_note(data, name, self._digits)
-
-        return look
+    def _entry(self, oid: Oid, name: str) -> TreeEntry | None:
+        """Return an entry of a tree: one note need not wait for the 400 beside it."""
+        if oid in self._trees:
+            return self._trees[oid].get(name)
+        return find_entry(oid, self._bytes(oid), name, self.objects.repo.hash_name)
 
     def _places(self, commit: str) -> Iterator[tuple[str, TreeEntry]]:
-        look: Callable[[str], TreeEntry | None] = self.root().get
-        path, rest = "", commit
+        root = self.root()
+        note, below, path, rest = root.get(commit), root.get(commit[:2]), "", commit
         while True:
-            entry = look(rest)
-            if entry is not None and _is_note(entry):
-                yield path + rest, entry
-            below = look(rest[:2])
+            if note is not None and _is_note(note):
+                yield path + rest, note
             if len(rest) <= 2 or below is None or below.mode != FOLDER:
                 return
-            look, path, rest = self._look(below.oid), f"{path}{rest[:2]}/", rest[2:]
+            path, rest, folder = f"{path}{rest[:2]}/", rest[2:], below.oid
+            note, below = self._entry(folder, rest), self._entry(folder, rest[:2])
 
     def _walk(
         self, found: _Found, opened: list[int], path: str, name: str, entry: TreeEntry

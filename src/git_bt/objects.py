@@ -18,7 +18,7 @@ from typing import IO, Self
 
 from git_bt.errors import CannotWork, Corrupt, Incomplete
 from git_bt.git_process import environment
-from git_bt.model import REGULAR, Oid
+from git_bt.model import Oid
 from git_bt.repo import Repo
 
 FOLDER = "40000"
@@ -306,21 +306,26 @@ def parse_tree(oid: Oid, data: bytes, hash_name: str) -> dict[str, TreeEntry]:
     return entries
 
 
-def find_note(data: bytes, name: str, digits: int) -> TreeEntry | None:
-    """Return the file of a long name in a tree's bytes, without parsing its other entries.
+def find_entry(oid: Oid, data: bytes, name: str, hash_name: str) -> TreeEntry | None:
+    """Return one entry as `parse_tree` has it, without making the others.
 
-    Args:
-        data: of a tree of files.
-        name: hexadecimal digits, at least 8 more than a digest has bytes: then no digest beside
-            it, whose bytes may be anything, can hold the name or reach into it.
-        digits: how many an id has, 40 or 64.
+    Raises:
+        Corrupt: the tree is malformed before that entry.
     """
-    blank = data.find(b" %s\0" % name.encode())
-    mode = data[max(0, blank - len(REGULAR)) : max(0, blank)].decode(errors="replace")
-    if not mode.isdigit():
-        return None
-    oid = data[blank + len(name) + 2 :][: digits // 2]
-    return TreeEntry(mode, Oid(oid.hex()))
+    width = hashlib.new(hash_name, usedforsecurity=False).digest_size
+    wanted = f" {name}".encode()
+    at = 0
+    while at < len(data):
+        nul = data.find(b"\0", at)
+        end = nul + 1 + width
+        if nul < 0 or end > len(data):
+            raise Corrupt(f"tree {oid} is malformed at byte {at}")
+        blank = nul - len(wanted)
+        if data.endswith(wanted, at, nul) and data.find(b" ", at) == blank:
+            mode = data[at:blank].decode(errors="replace")
+            return TreeEntry(mode, Oid(data[nul + 1 : end].hex()))
+        at = end
+    return None
 
 
 def parse_commit(oid: Oid, data: bytes) -> Commit:

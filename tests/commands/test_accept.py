@@ -548,3 +548,18 @@ def test_an_entry_file_is_accepted_as_it_was_packed(
 
     assert (taken.strategy, taken.replaces) == ("alone.py", old)
     assert (after.verdict, after.bundle) == (Verdict.REPRODUCED, taken.bundle)
+
+
+def test_an_entry_file_that_has_a_strategy_yaml_by_now_is_accepted_once(project: GitRepo) -> None:
+    """Packed by its file, validated, then packed again as a folder's strategy."""
+    project.write("s/strategy.py", BUY_ONCE)
+    bundle_id(project, "s/strategy.py", tape="tapes/three", config={"slippage_model": "none"})
+    project.write("s/strategy.py", BUY_ONCE.replace("1.0", "2.0"))
+    validated(project, "s/strategy.py")
+    project.write("s/strategy.py", BUY_ONCE)
+    project.write("s/strategy.yaml", yaml_of("../tapes/three"))
+    bundle_id(project, "s")
+    project.write("s/strategy.py", BUY_ONCE.replace("1.0", "2.0"))
+    validated(project, "s")
+
+    assert [taken.strategy for taken in accepted(project)] == ["s"]

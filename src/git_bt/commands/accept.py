@@ -111,10 +111,15 @@ def _named(workspace: Workspace, name: str) -> _Taken:
 
 
 def _everything(workspace: Workspace) -> Iterator[_Taken]:
-    declared_or_packed = {*find_strategies(workspace.files), *workspace.ledger.packed}
-    for name in sorted(declared_or_packed):
+    candidates = {candidate.strategy for candidate in Candidates(workspace.cache).all()}
+    seen = set()
+    for name in sorted({*find_strategies(workspace.files), *candidates}):
         try:
-            found = _of_strategy(workspace, read_strategy(workspace.files, name), is_named=False)
+            strategy = read_strategy(workspace.files, name)
+            if strategy.name in seen:  # an entry file that has a strategy.yaml by now
+                continue
+            seen.add(strategy.name)
+            found = _of_strategy(workspace, strategy, is_named=False)
         except (Usage, Incomplete):
             continue  # what cannot be run has no candidate
         if found is not None:
