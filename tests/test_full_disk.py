@@ -32,7 +32,7 @@ from projects import ONCE, PYTHON, Ran, add_strategy, bt, bundle_id, bundle_ids,
 from store_cases import results_of
 
 SIZE = 16 << 20
-SAID = ("disk is full", "couldn't write")  # of a lock file git keeps the reason to itself
+SAID = ("disk is full", "couldn't write", "couldn't set")  # of a ref git keeps the reason to itself
 
 
 @pytest.fixture(scope="session")
