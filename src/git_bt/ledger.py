@@ -235,11 +235,12 @@ class Ledger:
     def shown(self, commit: str) -> list[NoteLine]:
         """Return the results on a commit for somebody to read: of each bundle the line that counts.
 
-        One that was measured and then accepted has two lines.
+        One that was measured and then accepted has two lines; what a fork says stands by itself.
         """
-        same: dict[tuple[str, str, bool], list[NoteLine]] = {}
+        same: dict[tuple[str, str, bool, str | None], list[NoteLine]] = {}
         for line in self.results(commit):
-            same.setdefault((line.strategy, line.bundle, passes(line.verdict)), []).append(line)
+            key = line.strategy, line.bundle, passes(line.verdict), line.origin
+            same.setdefault(key, []).append(line)
         found = (x[0] if len(x) == 1 else chosen(x, self._when) for x in same.values())
         return [line for line in found if line is not None]
 
