@@ -60,7 +60,8 @@ def outline(chunks: Iterable[tuple[str, bytes]]) -> Outline:
                     continue
                 seen.add(run)
                 started = int(row[_STARTED])
-                first, last = min(started, first or started), max(started, last)
+                first = started if first is None else min(first, started)
+                last = max(started, last)
                 failed += row[_STATUS] != "ok"
                 settings.add(_setting(row, given, key) or "\0".join(run))
         except (UnicodeDecodeError, csv.Error, ValueError, IndexError) as e:

@@ -111,6 +111,21 @@ def test_sweeps_are_listed(swept: GitRepo) -> None:
     assert not list((swept.path / ".git/bt/spool").glob("*.spool"))
 
 
+def test_a_run_of_the_year_1970_is_the_first(repo: GitRepo) -> None:
+    """A clock that stands at zero gives a time like any other, in a list as in one sweep."""
+    spool = Spool(repo.path / ".git/bt/spool")
+    for started_ns in (0, 5):
+        spool.record(
+            Sweep(name="clock"), started_ns=started_ns, elapsed_ns=1, status="ok",
+            params={}, metrics={},
+        )  # fmt: skip
+    spool.close()
+    (head,) = ls(cwd=repo.path).sweeps
+
+    assert (head.first_ns, head.last_ns) == (0, 5)
+    assert show(cwd=repo.path).head == head
+
+
 def test_a_sweep_is_shown(swept: GitRepo) -> None:
     """By name, by id, or the last one: parameters, metrics, failures, surroundings."""
     record(swept, ({"fast": 7, "slow": "x"}, {}), status="failed")
