@@ -204,7 +204,7 @@ class _Process:
         if self.spool is None:
             return
         if self._surroundings is None:  # only now has everything been imported
-            argv = tuple(str(word) for word in sys.argv)
+            argv = tuple(_plain(str(word)) for word in sys.argv)
             self._surroundings = Surroundings(**environment(set()), argv=argv, **_known)
             atexit.register(self.end)
         self.spool.record(sweep, code=code, surroundings=self._surroundings, **run)

@@ -3,6 +3,7 @@
 That an untouched one becomes a bundle, and all else of `git bt run`, is in `test_run.py`.
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -178,3 +179,39 @@ def test_what_autocapture_recorded_is_started_again(project: GitRepo) -> None:
 
     assert report.verdict is Verdict.REPRODUCED, report
     assert f"packed as bundle {(report.bundle or '')[:12]}" in done.err
+
+
+@pytest.mark.parametrize("way", ["run", "autocapture"])
+def test_a_folder_that_is_not_utf8_costs_its_place_alone(way: str, project: GitRepo) -> None:
+    """The run is recorded with its code; no record could say where to start it again."""
+    folder = os.fsdecode(os.fsencode(project.path) + b"/\xff")
+    os.mkdir(folder)  # noqa: PTH102
+    text = LRVX.replace("data/bars.csv", "../data/bars.csv")
+    project.write("one.py", (AUTO if way == "autocapture" else "") + text)
+    below = ["-m", "git_bt", "run", "--tape", "../data/bars.csv", "--", PYTHON]
+    words = [PYTHON, *(below if way == "run" else []), "../one.py", folder]
+    done = subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True)
+    swept, row = only(project)
+    around = swept.environments[row.environment or ""]
+
+    assert ("not packed: " in done.stderr) == (way == "run"), done.stderr
+    assert swept.sweep.snapshot is not None
+    assert (around.root, around.cwd) == (None, None)
+    assert around.argv is not None
+    assert around.argv[1].endswith("\\udcff")
+
+
+def test_a_link_to_the_repository_is_the_repository(project: GitRepo, tmp_path: Path) -> None:
+    """Program and tape may be named through it: the bundle and its place are the same."""
+    link = tmp_path / "link"
+    link.symlink_to(project.path)
+    ran(project, "python", "lrvx_strategy.py", before=TAPE)
+    linked = ("--tape", str(link / "data/bars.csv"))
+    ran(project, "python", str(link / "lrvx_strategy.py"), before=linked)
+    ((swept, _),) = stored(project)
+    one, two = swept.runs
+    around = swept.environments[two.environment or ""]
+
+    assert one.bundle is not None
+    assert one.bundle == two.bundle
+    assert (around.root, around.cwd) == (".", ".")

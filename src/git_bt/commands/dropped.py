@@ -132,11 +132,15 @@ def _code(folder: Path, value: dict[str, Any]) -> Code:
         root=root,
         context=detection.execution_context,
         confidence=detection.confidence,
-        argv=tuple(map(str, value["argv"])),
+        argv=tuple(_plain(str(word)) for word in value["argv"]),
         cwd=Path(value["cwd"]),
         environment=value["environment"],
         started=value["started"],
     )
+
+
+def _plain(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()  # a surrogate is no Unicode
 
 
 def _as_it_was(folder: Path, captured: Captured, root: Path, kept: Mapping[str, str]) -> Captured:

@@ -28,16 +28,27 @@ def git_state(repo: Repo) -> dict[str, Any]:
 def place_of_program(top: Path | None, started: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what `started` tells, with paths from the top; nothing when one lies outside.
 
+    Nor when one is not UTF-8: no record can hold it.
+
     Args:
         top: of the work tree.
         started: as `live.program.started` gives it.
     """
+    from git_bt.files.view import is_utf8
+
     if top is None or started is None:
         return {}
     found = dict(started)
     for name in ("root", "cwd"):
-        place = Path(started[name])
+        place = lies_in(top, Path(started[name]))
         if not place.is_relative_to(top):
             return {}
         found[name] = place.relative_to(top).as_posix()
-    return found
+    texts = [value for value in found.values() if isinstance(value, str)]
+    return found if all(map(is_utf8, texts)) else {}
+
+
+def lies_in(top: Path, place: Path) -> Path:
+    """Return a place as it lies below `top`, where it was named through a link to it."""
+    real = place.resolve()
+    return real if not place.is_relative_to(top) and real.is_relative_to(top) else place

@@ -19,12 +19,13 @@ from git_bt.bundle import build_bundle
 from git_bt.canonical import tape_sha256
 from git_bt.capturing import CodeThatRan, RunReport
 from git_bt.commands.dropped import ROWS, Code, Dropped, Run, make_drop, read_drop
-from git_bt.commands.git_state import git_state, place_of_program
+from git_bt.commands.git_state import git_state, lies_in, place_of_program
 from git_bt.commands.programs import Program, as_script, find_top
 from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.engines.script import NAME, VERSION
 from git_bt.errors import BtError, Usage
+from git_bt.files.view import is_utf8
 from git_bt.live.start.sitecustomize import ENGINES, VARIABLE
 from git_bt.model import Bundle, EngineVersion, Environment, Tape, Verdict
 from git_bt.records import snapshot_id
@@ -211,7 +212,7 @@ def _unpackable(
         return "no file was captured as its entry point"
     if only.code.context != "file":
         return f"code of a {only.code.context} cannot be run again by itself"
-    program = _program(only.code)
+    program = _program(workspace, only.code)
     if program is None:
         return (
             f"the backtest of {only.code.entry_point} ran below a test runner, in a worker process "
@@ -219,28 +220,33 @@ def _unpackable(
         )
     if only.rows is None:
         return f"the rows of {only.engine} could not be read"
-    if find_top(program, _lies_at(workspace, tape), workspace.top) is None:
+    top = find_top(program, _lies_at(workspace, tape), workspace.top)
+    if top is None:
         return "tape and strategy do not lie in one project, so that they cannot move together"
+    if not all(is_utf8(str(place.relative_to(top))) for place in (program.root, program.cwd)):
+        return "the path of the folder that it ran in is not UTF-8"
     if _tape(workspace, tape).members != market.members:
         return "the tape was changed while the command ran"
     return None
 
 
-def _program(code: Code) -> Program | None:
+def _program(workspace: Workspace, code: Code) -> Program | None:
     """Return how a program was started that would run again by itself."""
     if code.root is None or code.started is None or not code.started["is_alone"]:
         return None
     module = code.started["module"]
-    return Program(root=code.root, cwd=code.cwd, argv=code.argv[1:], module=module)
+    root, cwd = (lies_in(workspace.top, place) for place in (code.root, code.cwd))
+    return Program(root=root, cwd=cwd, argv=code.argv[1:], module=module)
 
 
 def _lies_at(workspace: Workspace, tape: str) -> Path:
-    return Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
+    place = Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
+    return lies_in(workspace.top, place)
 
 
 def _pack(workspace: Workspace, only: Run, tape: str, market: Tape) -> Bundle:
     """Store a run as the bundle of an engine that runs the program again."""
-    program, place = _program(only.code), _lies_at(workspace, tape)
+    program, place = _program(workspace, only.code), _lies_at(workspace, tape)
     top = None if program is None else find_top(program, place, workspace.top)
     assert program is not None
     assert top is not None
@@ -278,6 +284,6 @@ def _there(rows: Path) -> list[str]:
 def _strategy(workspace: Workspace, code: Code) -> str:
     """Return the name of a strategy: its entry point from the repository's top."""
     entry = code.entry_point or ""
-    place = (code.root or workspace.top) / entry
+    place = lies_in(workspace.top, code.root or workspace.top) / entry
     inside = place.is_relative_to(workspace.top)
     return place.relative_to(workspace.top).as_posix() if inside else entry

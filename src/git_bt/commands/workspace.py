@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from git_bt.commands.git_state import lies_in
 from git_bt.errors import CannotWork, Usage
 from git_bt.objects import Objects
 from git_bt.repo import Repo
@@ -111,9 +112,13 @@ class Workspace:
         return place
 
     def place_of(self, argument: str) -> str:
-        """Return a path that a user typed: from the top when it is inside, absolute otherwise."""
-        path = Path(os.path.normpath(self.cwd / Path(argument).expanduser()))
-        for top in (self.top, self.top.resolve()):
+        """Return a path that a user typed: from the top when it is inside, absolute otherwise.
+
+        It may be typed through a link to the repository.
+        """
+        real = self.top.resolve()
+        path = lies_in(real, Path(os.path.normpath(self.cwd / Path(argument).expanduser())))
+        for top in (self.top, real):
             if path.is_relative_to(top):
                 return path.relative_to(top).as_posix()
         return str(path)

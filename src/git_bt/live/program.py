@@ -1,7 +1,7 @@
 """How the program of this process was started, and whether it would run again by itself.
 
 Below pytest, in a worker of a pool or after a fork it would not: started alone, the file that was
-found makes no backtest.
+found makes no backtest. Nor would one whose arguments are not UTF-8, which no record can hold.
 """
 
 from __future__ import annotations
@@ -33,9 +33,14 @@ def started(found: Detection) -> dict[str, Any] | None:
     return {
         "root": project_root(found.detected_file),
         "cwd": os.getcwd(),
-        "is_alone": is_main and not _is_worker(),
+        "is_alone": is_main and not _is_worker() and _has_plain_words(),
         "module": name if "." in name else None,
     }
+
+
+def _has_plain_words() -> bool:
+    text = "".join(str(word) for word in getattr(sys, "argv", [])[1:])
+    return text == text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_worker() -> bool:
