@@ -37,6 +37,7 @@ class Kept:
     def __init__(self, package: str) -> None:
         self.package = package
         self.place = ""
+        self.file = ""
         self.folders: frozenset[str] = frozenset()
         self.names: dict[str, dict[str, Any]] = {}
         self.is_changed = False
@@ -50,6 +51,7 @@ class Kept:
         with contextlib.suppress(OSError):
             self.folders = frozenset(os.listdir(self.place))
         self.names = _names(self.package)
+        self.file = _file(self.package)
 
     def lend(self, folder: str | None) -> None:
         """Fill the cache with what is kept; called when the strategy's file is loaded.
@@ -60,18 +62,20 @@ class Kept:
         self.is_changed = self._changed() is not None
         if folder is None or self.is_changed:
             return
-        from zipfile import BadZipFile, ZipFile
-
-        kept = os.path.join(folder, self._file())
-        with contextlib.suppress(OSError, EOFError, RuntimeError, BadZipFile):
-            with ZipFile(kept) as archive:
-                names = [n for n in archive.namelist() if os.path.dirname(n) in self.folders]
-                files = {name: archive.read(name) for name in names}  # all are whole, or none
+        kept, files = os.path.join(folder, self.file), dict[str, bytes]()
+        try:
+            files = self._read(kept)
             for name, data in files.items():
                 with open(os.path.join(self.place, name), "wb") as f:
                     f.write(data)
-            os.utime(kept)
-        self.lent = self._stamps()
+            self.lent = self._stamps()
+        except Exception:  # a damaged archive raises what zipfile does not name: it costs time only
+            for name in files:
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(self.place, name))
+        else:
+            with contextlib.suppress(OSError):  # the folder may be another's
+                os.utime(kept)
 
     def keep(self, folder: str | None) -> None:
         """Keep what was compiled anew; called when the strategy has run.
@@ -89,21 +93,35 @@ class Kept:
         if changed is not None:
             told = f"the strategy changed {changed} while it ran: compiled code may not see that"
             raise Refused("raised", told, "change it at the top of the file")
-        stamps = self._stamps()
-        if folder is not None and stamps != self.lent:
-            with contextlib.suppress(OSError):
+        if folder is None:
+            return
+        with contextlib.suppress(OSError):  # of the cache too: the strategy may have removed it
+            stamps = self._stamps()
+            if stamps != self.lent:
                 self._write(folder, sorted(stamps))
+
+    def _read(self, kept: str) -> dict[str, bytes]:
+        """Return all files of an archive; none when one is lost or is no file of the engine's."""
+        from zipfile import ZipFile
+
+        with ZipFile(kept) as archive:
+            names = archive.namelist()
+            is_whole = archive.comment == str(len(names)).encode()
+            if not is_whole or not self.folders.issuperset(map(os.path.dirname, names)):
+                return {}
+            return {name: archive.read(name) for name in names}
 
     def _write(self, folder: str, names: list[str]) -> None:
         from zipfile import ZipFile
 
         os.makedirs(folder, exist_ok=True)
-        kept = os.path.join(folder, self._file())
+        kept = os.path.join(folder, self.file)
         fresh = f"{kept}.{os.getpid()}"
         try:
             with ZipFile(fresh, "w") as archive:
                 for name in names:
                     archive.write(os.path.join(self.place, name), name)
+                archive.comment = str(len(names)).encode()  # a damaged directory may lose some
             if os.path.getsize(fresh) <= MOST:
                 os.replace(fresh, kept)
             elif os.path.exists(kept):
@@ -114,13 +132,6 @@ class Kept:
         paths = [os.path.join(folder, name) for name in os.listdir(folder)]
         for old in sorted(paths, key=os.path.getmtime, reverse=True)[FILES:]:
             os.unlink(old)
-
-    def _file(self) -> str:
-        """Return the name of the file for this Python, engine and numba, at their place."""
-        engine, numba = sys.modules[self.package], sys.modules["numba"]
-        versions = [str(getattr(m, "__version__", "")) for m in (engine, numba)]
-        told = "\n".join([str(engine.__file__), sys.version, *versions])
-        return f"{self.package}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.zip"
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
         """Return the engine's files in the cache, with what changes when one is written."""
@@ -134,11 +145,22 @@ class Kept:
     def _changed(self) -> str | None:
         """Return the first name of the engine's that is another's now, None when all are its."""
         for module, names in self.names.items():
-            now = vars(sys.modules[module])
+            there = sys.modules.get(module)
+            if there is None:
+                return module
+            now = vars(there)
             for name, value in names.items():
                 if now.get(name) is not value:
                     return f"{module}.{name}"
         return None
+
+
+def _file(package: str) -> str:
+    """Return the name of the file for this Python, the engine and what compiles it."""
+    modules = [sys.modules[name] for name in (package, "numba", "llvmlite", "numpy")]
+    versions = [str(getattr(module, "__version__", "")) for module in modules]
+    told = "\n".join([str(modules[0].__file__), sys.version, *versions])
+    return f"{package}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.zip"
 
 
 def _names(package: str) -> dict[str, dict[str, Any]]:
