@@ -3,6 +3,7 @@
 They have environments of their own: scripts/test --engines vectorbt,zipline.
 """
 
+import os
 import shutil
 import venv
 from importlib.util import find_spec
@@ -248,14 +249,18 @@ def test_what_was_compiled_is_used_again(cold: tuple[Path, Path, dict[str, bytes
     tape, cache, output = cold
     (kept,) = cache.iterdir()
     before = ZipFile(kept).namelist()
-    size = kept.stat().st_size
+    os.utime(kept, (0, 0))
+    was = kept.stat()
     site = Path(interpreter("vectorbt").site_dirs[0])
     beside = set(site.rglob("*.nbi"))
     again = output_of(ran("vectorbt", ORDERS.format(top="x = 1", later=""), tape, {}, cache))
     (kept,) = cache.iterdir()
 
     assert again == output
-    assert (ZipFile(kept).namelist(), kept.stat().st_size) == (before, size)
+    now = kept.stat()
+    assert (ZipFile(kept).namelist(), now.st_size) == (before, was.st_size)
+    assert now.st_ino == was.st_ino, "it was compiled again, and replaced"
+    assert now.st_mtime > was.st_mtime, "it was not lent: what is used is the newest"
     assert {name.split("_")[0] for name in before} <= {
         p.name for p in (site / "vectorbt").iterdir()
     }
