@@ -77,6 +77,17 @@ def test_json_is_yaml(value: Any) -> None:
     assert read_document(text.encode()).plain() == {"a": value}
 
 
+def test_a_key_of_ours_is_not_taken_for_a_misspelt_one() -> None:
+    """What is missing is said, and only what nobody knows gets a suggestion."""
+    said = [fault.message for t in ("tape: t", "entrypoint: a.py") if (fault := spec(t).fault)]
+
+    assert said == [
+        "x/strategy.yaml: neither files nor entry_point; it holds tape",
+        "x/strategy.yaml: neither files nor entry_point; it holds entrypoint; "
+        "did you mean 'entry_point'?",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -220,8 +220,14 @@ def test_an_old_file_of_rustybt_is_completed(plain: GitRepo) -> None:
          "engine: flox\ntape: data/btc\n"),
         ("tape: ../../data/btc\nfiles: [ema.py]", "strategies/ema/strategy.yaml",
          "\nentry_point: ema.py\nengine: flox\n"),
+        ("tape: ../../data/btc\n", "strategies/ema",
+         "entry_point: ema.py\nengine: flox\nfiles: [ema.py, params.json]\n"),
+        ("# to do\n", "strategies",
+         "entry_point: ema.py\nengine: flox\ntape: ../../data/btc\nfiles: [ema.py, params.json]\n"),
+        ("", "strategies/ema/ema.py",
+         "entry_point: ema.py\nengine: flox\ntape: ../../data/btc\nfiles: [ema.py, params.json]\n"),
     ],
-    ids=["no files", "at the top", "no engine"],
+    ids=["no files", "at the top", "no engine", "tape alone", "a comment", "empty"],
 )  # fmt: skip
 def test_what_a_file_says_is_not_said_again(
     plain: GitRepo, yaml: str, name: str, added: str
@@ -246,10 +252,12 @@ def test_what_a_file_says_is_not_said_again(
         ("entry_point: gone.py\nengine: flox\ntape: x\n", {}, "names engine and tape already"),
         ("files: [ema.py]\ncommand: [./x]\ntape: x\n", {}, "names engine and tape already"),
         ("files: [\n", {}, "strategy.yaml: line 2"),
+        ("tape: x\nentrypoint: ema.py\n", {}, "it holds tape, entrypoint; did you mean 'entry_po"),
+        ("{}\n", {}, "cannot be completed at its end"),
     ],
     ids=[
         "braces", "null", "other entry", "two tapes", "two engines", "complete, gone", "complete",
-        "malformed",
+        "malformed", "misspelt", "empty braces",
     ],
 )  # fmt: skip
 def test_what_cannot_be_completed_stays_as_it_is(
@@ -261,6 +269,48 @@ def test_what_cannot_be_completed_stays_as_it_is(
         options = {"tape": str(plain.path / options["tape"])}
     with pytest.raises(Usage, match=said):
         adopted(plain, "strategies/ema/ema.py", **options)
+
+    assert place.read_text() == yaml
+
+
+def test_a_link_is_not_completed(plain: GitRepo) -> None:
+    """What it leads to would be written, which may be another strategy's."""
+    shared = plain.write("shared.yaml", "files: [ema.py]\n")
+    (plain.path / "strategies/ema/strategy.yaml").symlink_to("../../shared.yaml")
+    with pytest.raises(Usage, match=r"strategies/ema/strategy.yaml is a link to shared.yaml"):
+        adopted(plain, "strategies/ema")
+
+    assert shared.read_text() == "files: [ema.py]\n"
+
+
+PROGRAM = """\
+#!/bin/sh
+printf 'time,symbol,side,quantity,price\\n2024-01-01T00:00:00Z,A,buy,1,1\\n' > "$2/fills.csv"
+"""
+
+
+def test_what_has_a_command_is_one(repo: GitRepo) -> None:
+    """Though its file imports an engine, which the command may use or not."""
+    yaml = "entry_point: s.py\ncommand: [./run, '{tape}', '{out}']\n"
+    repo.write("data/a.csv", BARS)
+    repo.write("s/s.py", SOURCES["backtesting"])
+    repo.write("s/run", PROGRAM).chmod(0o755)
+    place = repo.write("s/strategy.yaml", yaml + "files: [s.py, run]\n")
+    report = adopted(repo, "s", tape=str(repo.path / "data/a.csv"))
+
+    added = "engine: command\ntape: ../data/a.csv\n"
+    assert place.read_text() == f"{yaml}files: [s.py, run]\n{added}"
+    assert report.packed.verdict is Verdict.REPRODUCED
+
+
+def test_a_folder_above_is_the_strategy_that_is_found(repo: GitRepo) -> None:
+    """The file that its strategy.yaml names is looked at, not the one that can be run."""
+    yaml = "entry_point: m.py\n"
+    place = repo.write("two/sub/strategy.yaml", yaml)
+    repo.write("two/sub/m.py", "x = 1\n")
+    repo.write("two/sub/z.py", SOURCES["python"])
+    with pytest.raises(Usage, match=r"two/sub/m.py imports no engine"):
+        adopted(repo, "two")
 
     assert place.read_text() == yaml
 

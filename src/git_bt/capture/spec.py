@@ -41,12 +41,14 @@ class Spec:
     fault: Notice | None = None
 
 
-def read_spec(data: bytes, path: str) -> Spec:
+def read_spec(data: bytes, path: str, *, is_open: bool = False) -> Spec:
     """Return what a strategy.yaml says.
 
     Args:
         data: its bytes.
         path: how messages name it.
+        is_open: it is to be completed: one that is empty, or that holds keys of ours but neither
+            files nor entry_point, is no fault.
 
     Raises:
         Usage: a key of ours holds something of the wrong kind; with line and column.
@@ -57,11 +59,13 @@ def read_spec(data: bytes, path: str) -> Spec:
         return _faulty(Notice(kind="config_unreadable", message=f"{path}: {e}", path=path))
     except Malformed as e:
         return _faulty(Notice(kind="config_parse_error", message=f"{path}: {e}", path=path))
+    if root.value is None and is_open:
+        return Spec()
     if not isinstance(root.value, dict):
         found = "is empty" if root.value is None else f"holds {_word(root.value)}"
         message = f"{path} {found}; it must hold keys such as entry_point: my_strategy.py"
         return _faulty(Notice(kind="config_not_mapping", message=message, path=path))
-    return _Keys(path, root.value).spec()
+    return _Keys(path, root.value).spec(is_open=is_open)
 
 
 def added_to(data: bytes, lines: str, path: str) -> bytes:
@@ -76,9 +80,12 @@ def added_to(data: bytes, lines: str, path: str) -> bytes:
         Usage: behind what is there, as behind braces, they would not mean the same.
     """
     newline = b"\r\n" if b"\r\n" in data else b"\n"
-    more = (b"" if data.endswith(b"\n") else newline) + lines.encode().replace(b"\n", newline)
+    more = (newline if data and not data.endswith(b"\n") else b"") + lines.encode().replace(
+        b"\n", newline
+    )
     try:
-        wanted = {**read_document(data).plain(), **read_document(lines.encode()).plain()}
+        there = read_document(data).plain() or {}
+        wanted = {**there, **read_document(lines.encode()).plain()}
         is_good = read_document(data + more).plain() == wanted
     except (Unreadable, Malformed):
         is_good = False
@@ -100,8 +107,9 @@ class _Keys:
         self.keys = keys
         self.notices: list[Notice] = []
 
-    def spec(self) -> Spec:
-        if not {"files", "entry_point"} & self.keys.keys():
+    def spec(self, *, is_open: bool) -> Spec:
+        is_ours = is_open and self.keys.keys() <= set(KEYS)
+        if not is_ours and not {"files", "entry_point"} & self.keys.keys():
             return _faulty(self._no_files())
         for name, node in self.keys.items():
             if name not in KEYS:
@@ -126,7 +134,8 @@ class _Keys:
 
     def _no_files(self) -> Notice:
         held = ", ".join(self.keys) or "nothing"
-        near = next((_nearest(name) for name in self.keys if _nearest(name)), "")
+        unknown = [name for name in self.keys if name not in KEYS]
+        near = next((_nearest(name) for name in unknown if _nearest(name)), "")
         message = f"{self.path}: neither files nor entry_point; it holds {held:.200}{near}"
         return Notice(kind="config_files_key_missing", message=message, path=self.path)
 

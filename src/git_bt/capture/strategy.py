@@ -96,7 +96,7 @@ def read_code(files: Files, folder: str) -> Strategy | None:
 
 
 def find_spec(files: Files, folder: str) -> Spec | None:
-    """Return what the strategy.yaml of a folder says, None where there is none.
+    """Return what the strategy.yaml of a folder says, which need not be whole; None without one.
 
     Raises:
         Usage: it cannot be understood.
@@ -104,7 +104,7 @@ def find_spec(files: Files, folder: str) -> Spec | None:
     path = posixpath.join(_from_top(folder), NAME)
     if files.find(path) is None:
         return None
-    spec = _read(files, path)
+    spec = _read(files, path, is_open=True)
     if spec.fault is not None:
         raise Usage(spec.fault.message)
     return spec
@@ -146,7 +146,7 @@ def _beside(files: Files, entry: str) -> Spec:
     return spec
 
 
-def _read(files: Files, path: str) -> Spec:
+def _read(files: Files, path: str, *, is_open: bool = False) -> Spec:
     if files.is_folder(path):
         fault = Notice(kind="config_unreadable", message=f"{path} is a folder", path=path)
         return Spec(notices=(fault,), fault=fault)
@@ -155,7 +155,7 @@ def _read(files: Files, path: str) -> Spec:
     except BtError as e:
         fault = Notice(kind="config_unreadable", message=f"{path}: {e}", path=path)
         return Spec(notices=(fault,), fault=fault)
-    return read_spec(source.read() if source is not None else b"", path)
+    return read_spec(source.read() if source is not None else b"", path, is_open=is_open)
 
 
 def _check_entry(files: Files, entry: str) -> None:

@@ -18,6 +18,7 @@ from git_bt.capture.strategy import find_spec, read_strategy
 from git_bt.commands.pack import pack
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import CannotWork, Usage
+from git_bt.files import Files
 from git_bt.interpreters import load_adapter
 
 
@@ -53,10 +54,9 @@ def adopt(
         step(f"looking at {name}")
         if engine is not None:
             load_adapter(engine)  # a name that does not exist is said before anything is written
-        entry, folder, spec = _entry(workspace, workspace.path_from_top(name), engine)
+        path = workspace.path_from_top(name)
+        entry, folder, spec = _entry(workspace.files, path, tape=tape, engine=engine)
         place = posixpath.join(folder, NAME)
-        if spec is not None:
-            _check_open(spec, place, tape=tape, engine=engine)
         why = _why_entry(entry, name)
         keys, guesses = _guessed(workspace, entry, why, folder, spec or Spec(), tape)
         text = "".join(f"{key}: {_yaml(value)}\n" for key, value in keys.items())
@@ -79,9 +79,10 @@ def adopt(
     )
 
 
-def _entry(workspace: Workspace, path: str, engine: str | None) -> tuple[Entry, str, Spec | None]:
+def _entry(
+    files: Files, path: str, *, tape: str | None, engine: str | None
+) -> tuple[Entry, str, Spec | None]:
     """Return what runs, the folder of its strategy.yaml, and what that says if it is there."""
-    files = workspace.files
     is_folder = files.is_folder(path)
     folder = path if is_folder else posixpath.dirname(path)
     folder = "" if folder == "." else folder
@@ -89,8 +90,10 @@ def _entry(workspace: Workspace, path: str, engine: str | None) -> tuple[Entry, 
     if spec is None:
         entry = guess_entry(files, path, engine)
         folder = posixpath.dirname(entry.path)
-        return entry, folder, find_spec(files, folder)
-    _check_open(spec, posixpath.join(folder, NAME))
+        if find_spec(files, folder) is None:
+            return entry, folder, None
+        return _entry(files, folder, tape=tape, engine=engine)  # what stands there says what runs
+    _check_open(files, spec, posixpath.join(folder, NAME), tape=tape, engine=engine)
     if posixpath.basename(path) == NAME:
         path, is_folder = folder or ".", True
     if spec.entry_point is not None:
@@ -101,19 +104,23 @@ def _entry(workspace: Workspace, path: str, engine: str | None) -> tuple[Entry, 
                 hint=f"give {posixpath.basename(path)} a folder of its own",
             )
         path = named
-    return guess_entry(files, path, engine or spec.engine), folder, spec
+    engine = engine or spec.engine or ("command" if spec.command else None)
+    return guess_entry(files, path, engine), folder, spec
 
 
 def _check_open(
-    spec: Spec, place: str, *, tape: str | None = None, engine: str | None = None
+    files: Files, spec: Spec, place: str, *, tape: str | None, engine: str | None
 ) -> None:
-    """Refuse to complete what is complete, or to say again what it says."""
+    """Refuse to complete what is complete or another file, or to say again what it says."""
     if spec.tape is not None and (spec.engine or spec.command) is not None:
         folder = posixpath.dirname(place) or "."
         raise Usage(f"{place} names engine and tape already", hint=f"git bt pack {folder}")
     for key, said, given in (("tape", spec.tape, tape), ("engine", spec.engine, engine)):
         if said is not None and given is not None:
             raise Usage(f"{place} names its {key} already: {said}", hint="change it there")
+    found = files.find(place)
+    if found is not None and found.link:
+        raise Usage(f"{place} is a link to {found.real}", hint="put the file itself there")
 
 
 def _guessed(
