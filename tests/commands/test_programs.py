@@ -15,7 +15,7 @@ from conftest import GitRepo, make_repo
 from git_bt.canonical import tape_sha256
 from git_bt.commands.promote import promote
 from git_bt.errors import BtError
-from git_bt.model import Verdict
+from git_bt.model import EngineVersion, Verdict
 from git_bt.sweep_records import SweepRun, Swept, sweep_run_id
 from git_bt.sweeping import PromoteReport
 from projects import PYTHON, bt, manifest, silent
@@ -47,8 +47,7 @@ def test_a_run_without_a_tape_becomes_a_bundle_later(engine: str, project: GitRe
     assert report.verdict is Verdict.REPRODUCED, report
     assert report.checks
     assert {check.agrees for check in report.checks} == {True}
-    assert report.engine is not None
-    assert report.engine.name == "script"
+    assert report.engine == EngineVersion(name="script", version="2")
     assert report.bundle is not None
     assert f"packed as bundle {report.bundle[:12]}" in ran(project, *words, before=TAPE).err
     assert bt("validate", report.bundle, "--python", PYTHON, cwd=project).code == 0

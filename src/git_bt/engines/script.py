@@ -20,7 +20,7 @@ from .rows import plain, write
 
 NAME = "script"
 DISTRIBUTIONS: tuple[str, ...] = ()
-VERSION = "1"
+VERSION = "2"  # 2: with the metrics of the backtest beside its rows
 INSTALL = "nothing to install: the program brings its engine"
 
 
