@@ -6,6 +6,7 @@ fails because of it.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,8 +43,18 @@ def autocapture(
         ValueError: an unknown level or mode, naming those that there are.
     """
     capturer = StrategyCodeCapture(code_capture_log_level, code_capture_mode)
-    if not os.path.isdir(os.environ.get(VARIABLE, "")):  # noqa: PTH112  "" is no path
+    if not _is_below_run():
         install(_Recorder(capturer))
+
+
+def _is_below_run() -> bool:
+    """Tell whether `git bt run` records this process.
+
+    A Python that was started with -E, -I or -S inherits its variable, and not its hooks.
+    """
+    listeners = (getattr(finder, "listener", finder) for finder in sys.meta_path)
+    is_hooked = any(hasattr(each, "is_of_run") for each in listeners)
+    return is_hooked and os.path.isdir(os.environ.get(VARIABLE, ""))  # noqa: PTH112  "" is no path
 
 
 class _Recorder:

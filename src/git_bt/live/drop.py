@@ -38,6 +38,8 @@ class Drop:
         before: modules that were loaded before the program began.
     """
 
+    is_of_run = True
+
     def __init__(self, folder: str, before: Collection[str] = ()) -> None:
         self.folder = folder
         self.before = set(before)

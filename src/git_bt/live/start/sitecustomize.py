@@ -21,6 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Waiting:
     """Finds nothing; when an engine is asked for, the hooks take its place."""
 
+    is_of_run = True
+
     def __init__(self) -> None:
         self.before = frozenset(sys.modules)
 
