@@ -93,7 +93,10 @@ class RankedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestReport:
-    """The answer of sweep best. `unranked` settings have no number under that name."""
+    """The answer of sweep best. `unranked` settings have no number under that name.
+
+    `alone` is the command for the best one where promote cannot start it, None where it can.
+    """
 
     head: SweepHead
     metric: str
@@ -101,6 +104,7 @@ class BestReport:
     of: int
     unranked: int
     runs: tuple[RankedRun, ...]
+    alone: str | None = None
     notices: tuple[Notice, ...] = ()
     exit_code: ExitCode = ExitCode.OK
 

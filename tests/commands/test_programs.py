@@ -97,22 +97,87 @@ def test_another_tape_than_the_sweeps_is_refused(project: GitRepo, tmp_path: Pat
         promoted(project, row)
 
 
-@pytest.mark.parametrize("how", ["at once", "in workers"])
-def test_one_of_several_is_not_started_again(how: str, project: GitRepo) -> None:
-    """A bundle holds one; the line says what to do."""
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("lrvx_strategy.py",), "is one of 2 that one start of the program made"),
+        (("backtesting_strategy.py", "optimize"), "in a worker process or by another launcher"),
+    ],
+    ids=["one start", "workers"],
+)
+def test_one_of_several_is_not_started_again(
+    words: tuple[str, ...], why: str, project: GitRepo
+) -> None:
+    """A bundle holds one; `best` does not lead there, and the line says what to do."""
     project.write("lrvx_strategy.py", LRVX + "    backtest(0.002)\n")
-    program = {
-        "at once": ("lrvx_strategy.py",),
-        "in workers": ("backtesting_strategy.py", "optimize"),
-    }
-    ran(project, "python", *program[how])
+    ran(project, "python", *words)
     ((swept, _),) = stored(project)
+    metric = sorted(swept.runs[0].metrics)[0]
+    ranked = bt("sweep", "best", "--metric", metric, cwd=project)
     done = bt("sweep", "promote", sweep_run_id(swept.runs[0])[:12], *TAPE, cwd=project)
     said = " ".join(done.err.split())
 
     assert done.code == 2
-    assert ("is one of 2 that" in said) or ("in a worker process" in said)
-    assert "hint: run that setting alone below git bt run --tape PATH" in said
+    assert why in said
+    assert "hint: start it for that setting alone: git bt run --tape PATH -- python " in said
+    assert "promote" not in ranked.out
+    assert "next: git bt run --tape PATH -- python " in ranked.out
+
+
+def test_a_strategy_of_its_own_is_promoted_from_a_loop(project: GitRepo) -> None:
+    """As the refusal says: its strategy.yaml names engine and tape, the row its parameters."""
+    strategy, _, _ = STRATEGIES["backtesting"].partition("if __name__")
+    lines = strategy.replace("from helper import EVERY", "").replace("= EVERY", "= 4").splitlines()
+    own = "\n".join(line for line in lines if "frame" not in line)
+    project.write("own/strategy.py", own)
+    project.write(
+        "own/strategy.yaml",
+        "engine: backtesting\nentry_point: strategy.py\ntape: ../data/bars.csv\n"
+        "config: {cash: 10000, commission: 0.001}\n",
+    )
+    project.write(
+        "loop.py",
+        "import pandas as pd\nfrom backtesting import Backtest\nfrom own.strategy import Every\n"
+        "frame = pd.read_csv('data/bars.csv', index_col=0, parse_dates=True)\n"
+        "frame.columns = [name.title() for name in frame.columns]\n"
+        "for n in (4, 5): Backtest(frame, Every, cash=10_000, commission=0.001).run(every=n)\n",
+    )
+    ran(project, "python", "loop.py")
+    ((swept, _),) = stored(project)
+    name = sweep_run_id(swept.runs[1])
+    with pytest.raises(BtError, match="is one of 2") as refused:
+        promote(name, tape="data/bars.csv", python=PYTHON, step=silent, cwd=project.path)
+    report = promote(name, strategy="own", python=PYTHON, step=silent, cwd=project.path)
+
+    assert "--strategy PATH" in (refused.value.hint or "")
+    assert report.verdict is Verdict.REPRODUCED, report
+    assert report.params["every"] == 5
+    yaml = (project.path / "own/strategy.yaml").read_text()  # at the top it is found by itself
+    project.write("strategy.yaml", yaml.replace("strategy.py", "own/strategy.py"))
+    ranked = bt("sweep", "best", "--metric", "# Trades", cwd=project)
+    assert "next: git bt sweep promote " in ranked.out
+
+
+def test_starts_of_one_command_are_counted_apart(project: GitRepo) -> None:
+    """Each made one backtest, so each can be started again."""
+    ran(project, "sh", "-c", f"{PYTHON} lrvx_strategy.py; {PYTHON} lrvx_strategy.py")
+    ((swept, _),) = stored(project)
+
+    assert len(swept.runs) == 2
+    assert {promoted(project, row).verdict for row in swept.runs} == {Verdict.REPRODUCED}
+    ranked = bt("sweep", "best", "--metric", "total_trades", cwd=project)
+    assert "next: git bt sweep promote " in ranked.out
+
+
+@pytest.mark.parametrize("flag", ["-I", "-E"])
+def test_autocapture_records_where_run_cannot_watch(flag: str, project: GitRepo) -> None:
+    """The variable of `git bt run` is inherited, its hooks are not."""
+    project.write("auto.py", AUTO + LRVX.replace("from helper import EVERY", "EVERY = 4"))
+    done = ran(project, "python", flag, "auto.py")
+    swept, row = only(project)
+
+    assert "cannot be" in done.err
+    assert (swept.sweep.name, row.status) == ("auto", "ok")
 
 
 def test_a_module_of_a_package_is_started_as_such(project: GitRepo) -> None:

@@ -42,9 +42,13 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of the engine; `rows` is the folder of its rows, where they were kept."""
+    """One run of the engine; `rows` is the folder of its rows, where they were kept.
+
+    `process` is unlike for any two processes.
+    """
 
     code: Code
+    process: str
     engine: str
     started_ns: int
     elapsed_ns: int
@@ -78,7 +82,7 @@ def read_drop(folder: Path) -> Dropped:
         codes: dict[int, Code] = {}
         for line in path.read_bytes().splitlines():
             try:
-                _read(folder, json.loads(line), codes, known, found)
+                _read(folder, path.stem, json.loads(line), codes, known, found)
             except (ValueError, KeyError, TypeError) as e:
                 message = f"a line of {path.name} cannot be read: {type(e).__name__}"
                 found.notices.append(Notice(kind="detection_failed", message=message))
@@ -89,6 +93,7 @@ def read_drop(folder: Path) -> Dropped:
 
 def _read(
     folder: Path,
+    process: str,
     value: dict[str, Any],
     codes: dict[int, Code],
     known: dict[str, Code],
@@ -102,6 +107,7 @@ def _read(
     found.runs.append(
         Run(
             code=codes[value["code"]],
+            process=process,
             engine=str(value["engine"]),
             started_ns=int(value["started_ns"]),
             elapsed_ns=int(value["elapsed_ns"]),

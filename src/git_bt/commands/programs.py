@@ -4,19 +4,24 @@ What `git bt run` packs and what `git bt sweep promote` runs again is the same: 
 folder that holds program and tape, and how the program was started as config.
 """
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from git_bt.capture.strategy import read_strategy
 from git_bt.commands.workspace import Workspace
 from git_bt.engines.script import NAME, complete
-from git_bt.errors import Incomplete, Usage
+from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.model import Captured, Strategy
 from git_bt.sweep_records import SweepRun, Swept, sweep_run_id
 
 PROGRAMS = ("lrvx", "rustybt")
 """Engines that are watched in programs, and have no adapter of their own."""
+
+ALONE = "git bt run --tape PATH -- python …"
+"""How a bundle is made of a setting that promote cannot start by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,24 @@ def as_script(
 # -- a run of a sweep -----------------------------------------------------------------------------
 
 
+def find_strategy(
+    workspace: Workspace, swept: Swept, captured: Captured, named: str | None = None
+) -> Strategy:
+    """Return what the work tree says of a sweep's strategy; its files are the snapshot's."""
+    files = tuple(sorted(captured.snapshot.files))
+    if named is not None:
+        found = read_strategy(workspace.files, workspace.path_from_top(named))
+        return replace(found, files=files)
+    entry = captured.snapshot.entry_point
+    for folder in (swept.sweep.name, posixpath.dirname(entry) or "."):
+        if (workspace.top / folder / "strategy.yaml").is_file():
+            try:
+                return replace(read_strategy(workspace.files, folder), files=files)
+            except BtError:
+                continue  # its entry file may be gone: then the row has to say it all
+    return Strategy(name=entry, root=".", entry_point=entry, files=files)
+
+
 def find_program(repository: Path, swept: Swept, row: SweepRun) -> Program | None:
     """Return how the program of a run was started, None where nobody watched it.
 
@@ -82,7 +105,10 @@ def find_program(repository: Path, swept: Swept, row: SweepRun) -> Program | Non
     if around is None or around.root is None or around.cwd is None or around.argv is None:
         return None
     name = f"run {sweep_run_id(row)[:12]}"
-    hint = "run that setting alone below git bt run --tape PATH, or name an --engine"
+    hint = (
+        f"start it for that setting alone: {ALONE}; or promote with --strategy PATH, the "
+        "strategy's own file beside a strategy.yaml that says engine and tape"
+    )
     if not around.is_alone:
         raise Usage(
             f"{name} ran below a test runner, in a worker process or by another launcher, and "
@@ -94,7 +120,7 @@ def find_program(repository: Path, swept: Swept, row: SweepRun) -> Program | Non
     )
     if beside > 1:
         raise Usage(
-            f"{name} is one of {beside} that the program made at once, and a bundle holds one",
+            f"{name} is one of {beside} that one start of the program made, and a bundle holds one",
             hint=hint,
         )
     return Program(
@@ -103,6 +129,22 @@ def find_program(repository: Path, swept: Swept, row: SweepRun) -> Program | Non
         argv=around.argv[1:],
         module=around.module,
     )
+
+
+def is_startable(workspace: Workspace, swept: Swept, row: SweepRun) -> bool:
+    """Tell whether promote, given no option, would not refuse a run for how it was started."""
+    try:
+        find_program(workspace.top, swept, row)
+    except Usage:
+        pass
+    else:
+        return True
+    try:
+        captured = workspace.need_store().snapshot(swept.sweep.snapshot or "")
+        what = find_strategy(workspace, swept, captured)
+    except BtError:  # its code is not here: promote says so
+        return False
+    return (what.engine or what.command) is not None
 
 
 def program_again(

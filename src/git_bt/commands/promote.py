@@ -7,7 +7,6 @@ row, and only a run that agrees is stored; its rank is the reason of its run rec
 """
 
 import math
-import posixpath
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,18 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from git_bt.canonical import decode_json, tape_sha256
-from git_bt.capture.strategy import read_strategy
 from git_bt.capture.tape import read_tape
 from git_bt.commands.flush import flush_to_read
 from git_bt.commands.packing import judge_pack
 from git_bt.commands.plan import Grant, engine_of_strategy, kept_by
-from git_bt.commands.programs import PROGRAMS, find_program, program_again
+from git_bt.commands.programs import PROGRAMS, find_program, find_strategy, program_again
 from git_bt.commands.recording import for_store
 from git_bt.commands.sweep import check_metric, find_run, find_sweep
 from git_bt.commands.tapes import at_hand
 from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.engines.config import PARAMS
-from git_bt.errors import BtError, Incomplete, Usage
+from git_bt.errors import Incomplete, Usage
 from git_bt.interpreters import load_adapter
 from git_bt.metrics import metrics_of
 from git_bt.model import Captured, Notice, Output, Strategy, Tape, Verdict
@@ -82,7 +80,7 @@ def promote(
         _refuse_packed(store, row)
         place = _rank(swept, row, metric, lowest=lowest)
         captured = _code(workspace, swept, row)
-        what = _strategy(workspace, swept, captured, strategy)
+        what = find_strategy(workspace, swept, captured, strategy)
         program = None
         if strategy is None and engine is None and (what.engine or what.command) is None:
             program = find_program(workspace.top, swept, row)
@@ -161,24 +159,6 @@ def _code(workspace: Workspace, swept: Swept, row: SweepRun) -> Captured:
         raise Incomplete(
             f"the code of sweep {swept.sweep.name} is not here: {e.message}", hint="git bt fetch"
         ) from e
-
-
-def _strategy(
-    workspace: Workspace, swept: Swept, captured: Captured, named: str | None
-) -> Strategy:
-    """Return what the work tree says of a sweep's strategy; its files are the snapshot's."""
-    files = tuple(sorted(captured.snapshot.files))
-    if named is not None:
-        found = read_strategy(workspace.files, workspace.path_from_top(named))
-        return replace(found, files=files)
-    entry = captured.snapshot.entry_point
-    for folder in (swept.sweep.name, posixpath.dirname(entry) or "."):
-        if (workspace.top / folder / "strategy.yaml").is_file():
-            try:
-                return replace(read_strategy(workspace.files, folder), files=files)
-            except BtError:
-                continue  # its entry file may be gone: then the row has to say it all
-    return Strategy(name=entry, root=".", entry_point=entry, files=files)
 
 
 def _entered(captured: Captured, what: Strategy) -> Captured:

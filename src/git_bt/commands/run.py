@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,11 @@ def _store(
         report = replace(report, hint="--tape PATH packs the run as a bundle")
     spool = Spool(workspace.need_store().repo.cache_dir / FOLDER)
     on = {} if tape is None or market is None else _said_of(workspace, tape, market)
-    for each in dropped.runs:
-        place = place_of_program(workspace.top, each.code.started)
-        _record(spool, each, {**known, **place}, on, None if bundle is None else bundle.id)
-    spool.close()
+    for _, runs in groupby(dropped.runs, key=lambda each: each.process):
+        for each in runs:
+            place = place_of_program(workspace.top, each.code.started)
+            _record(spool, each, {**known, **place}, on, None if bundle is None else bundle.id)
+        spool.close()  # a writer is a process: promote counts its runs
     return report
 
 

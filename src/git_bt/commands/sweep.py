@@ -10,6 +10,7 @@ from pathlib import Path
 
 from git_bt.commands.flush import flush_to_read
 from git_bt.commands.flush import merge as merge_files
+from git_bt.commands.programs import ALONE, is_startable
 from git_bt.commands.workspace import open_workspace
 from git_bt.errors import Incomplete, Usage
 from git_bt.model import Notice
@@ -103,8 +104,10 @@ def best(
         store = workspace.need_store()
         notices = flush_to_read(store)
         swept, more = find_sweep(store, name)
-    check_metric(swept, metric)
-    ranking = rank(swept.runs, metric, lowest=lowest)
+        check_metric(swept, metric)
+        ranking = rank(swept.runs, metric, lowest=lowest)
+        best_run = ranking.ranked[0].run if ranking.ranked else None
+        startable = best_run is None or is_startable(workspace, swept, best_run)
     return BestReport(
         head=head_of(swept),
         metric=metric,
@@ -124,6 +127,7 @@ def best(
             )
             for each in ranking.ranked[:number_of]
         ),
+        alone=None if startable else ALONE,
         notices=(*notices, *more),
     )
 

@@ -112,7 +112,8 @@ def best(report: BestReport, style: Style) -> list[str]:
     if report.runs:
         lowest = " --lowest" if report.lowest else ""
         named = f"{_typed(report.metric)}{lowest}"
-        command = f"git bt sweep promote {words.short(report.runs[0].id)} --metric {named}"
+        promoting = f"git bt sweep promote {words.short(report.runs[0].id)} --metric {named}"
+        command = promoting if report.alone is None else f"{report.alone} for that setting alone"
         lines += ["", style.dim(f"next: {command}")]
     return lines
 
