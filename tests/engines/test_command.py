@@ -12,7 +12,7 @@ import pytest
 from conftest import GitRepo
 from enginekit import GOOG, job, run
 from floxkit import failure_of, is_running, output_of
-from git_bt.engines import command
+from git_bt.engines.command_output import read_folder
 from git_bt.engines.refusal import Refused
 from git_bt.model import Failure, Outcome, Verdict
 from projects import all_runs, bundle_id, validated
@@ -313,7 +313,7 @@ def read(folder: Path, **files: str | bytes) -> dict[str, Any]:
     for name, data in files.items():
         path = folder / name.replace("_", ".")
         path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return command.read_folder(str(folder))
+    return read_folder(str(folder))
 
 
 @pytest.mark.parametrize(
