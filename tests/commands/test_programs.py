@@ -257,7 +257,9 @@ def test_a_folder_that_is_not_utf8_costs_its_place_alone(way: str, project: GitR
     done = subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True)
     swept, row = only(project)
     around = swept.environments[row.environment or ""]
+    ranked = bt("sweep", "best", "--metric", "total_trades", cwd=project)
 
+    assert "next: git bt run --tape PATH -- python " in ranked.out
     assert ("not packed: " in done.stderr) == (way == "run"), done.stderr
     assert swept.sweep.snapshot is not None
     assert (around.root, around.cwd) == (None, None)

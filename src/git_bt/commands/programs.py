@@ -134,11 +134,12 @@ def find_program(repository: Path, swept: Swept, row: SweepRun) -> Program | Non
 def is_startable(workspace: Workspace, swept: Swept, row: SweepRun) -> bool:
     """Tell whether promote, given no option, would not refuse a run for how it was started."""
     try:
-        find_program(workspace.top, swept, row)
+        program = find_program(workspace.top, swept, row)
     except Usage:
         pass
     else:
-        return True
+        if program is not None or swept.sweep.engine not in PROGRAMS:
+            return True
     try:
         captured = workspace.need_store().snapshot(swept.sweep.snapshot or "")
         what = find_strategy(workspace, swept, captured)
