@@ -22,7 +22,7 @@ from conftest import GitRepo, make_repo
 from git_bt.errors import BtError, CannotWork, Corrupt, Locked, Usage
 from git_bt.fsck import fsck
 from git_bt.model import Data, Oid, OnDisk
-from git_bt.object_writer import Writer
+from git_bt.object_writer import Draft, Writer
 from git_bt.objects import Blob, Objects, TreeEntry, blob_oid
 from git_bt.publish import lock
 from git_bt.records import inputs_of, make_bundle, run_id, snapshot_id
@@ -320,6 +320,33 @@ def test_names_and_folders_that_are_none_are_refused(one_store: Store) -> None:
 
 
 # -- ids ------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_gc_removes_meanwhile_is_written_into_again(
+    one_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What git says then is known, and the write begins anew."""
+    commits = Writer.commits
+    said = "fatal: unable to write file /x/.git/objects/01/5d: No such file or directory"
+    fails = [f"import sys; sys.stdin.read(); sys.exit({said!r})"]
+
+    def first_fails(self: Writer, *drafts: Draft) -> list[Oid]:
+        if fails:
+            self._process.kill()
+            self._process.communicate()
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", fails.pop()],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+        return commits(self, *drafts)
+
+    monkeypatch.setattr(Writer, "commits", first_fails)
+    bundle = bundle_of(1)
+    one_store.save(bundles=[bundle])
+
+    assert fails == []
+    assert anew(one_store).bundle_ids() == [bundle.id]
+    assert is_whole(one_store)
 
 
 def test_prefixes_resolve(store: Store) -> None:

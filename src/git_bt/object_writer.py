@@ -41,6 +41,16 @@ class Draft:
     when_s: int
 
 
+class FolderGone(CannotWork):
+    """A folder of objects went while git wrote into it.
+
+    A `git gc` at the same time removes those that are empty. Writing again helps.
+    """
+
+
+_GONE = re.compile(rb"unable to write file .*/objects/.*: No such file or directory")
+
+
 class Writer:
     """Blobs and commits through one `git fast-import`, held by refs that nobody looks at.
 
@@ -117,6 +127,7 @@ class Writer:
         """Write commits, and return their ids in the same order; the author is git-bt.
 
         Raises:
+            FolderGone: a `git gc` ran at the same time.
             CannotWork: the disk is full, or git refused.
         """
         for mark, draft in enumerate(drafts, 1):
@@ -159,7 +170,8 @@ class Writer:
             # It leaves a report of the crash in the git directory; what matters of it is in `err`.
             report = self.repo.git_dir / f"fast_import_crash_{process.pid}"
             report.unlink(missing_ok=True)
-            raise failure("fast-import", Result(process.returncode, out, err))
+            error = failure("fast-import", Result(process.returncode, out, err))
+            raise FolderGone(error.message) if _GONE.search(err) else error
         return out
 
     def _unfinished(self) -> list[str]:

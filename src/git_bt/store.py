@@ -12,7 +12,7 @@ from types import MappingProxyType
 from git_bt import notes as results
 from git_bt.errors import CannotWork, Corrupt
 from git_bt.model import REGULAR, Bundle, Captured, CodeLine, NoteLine, Oid, RunRecord
-from git_bt.object_writer import Draft, Writer
+from git_bt.object_writer import Draft, FolderGone, Writer
 from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
 from git_bt.publish import (
     GIT_PATIENCE_S,
@@ -110,7 +110,7 @@ class Store(StoreReader):
             try:
                 self._write(wanted, notes, message, held)
                 return
-            except _Lost:
+            except (_Lost, FolderGone):
                 if attempt == _ATTEMPTS - 1:
                     raise
             finally:
