@@ -24,7 +24,8 @@ from pathlib import Path
 
 from git_bt import notes
 from git_bt.canonical import environment_id, sha256
-from git_bt.interpreters import Wanted, distributions, find_interpreter, load_adapter
+from git_bt.installed import distributions
+from git_bt.interpreters import Wanted, find_interpreter, load_adapter
 from git_bt.ledger import Ledger
 from git_bt.model import Bundle, Data, Manifest, Member, NoteLine, RunRecord, Verdict
 from git_bt.objects import Objects

@@ -10,9 +10,9 @@ import pytest
 from floxkit import lean, make_venv
 from git_bt import interpreters
 from git_bt.errors import Incomplete, Usage
+from git_bt.installed import distributions
 from git_bt.interpreters import (
     Wanted,
-    distributions,
     engine_names,
     examine,
     find_interpreter,

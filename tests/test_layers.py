@@ -43,7 +43,8 @@ ROOMS: dict[str, set[str]] = {
     "engines": set(),
     "live": {"engines", "live"},
     "capture": BASE | {"files", "live", "capture"},
-    "interpreters": BASE | {"engines"},
+    "installed": set(),
+    "interpreters": BASE | {"engines", "installed"},
     "processes": {"errors"},
     "harness": {"errors", "processes"},
     "headstart": {"errors", "harness"},
@@ -73,9 +74,9 @@ ROOMS: dict[str, set[str]] = {
     "commands": BASE
     | {
         "caches", "headstart", "spool", "spool_reading", "ranking", "sweep_outlines", "sweeping",
-        "repo", "objects", "files", "live", "capture", "interpreters", "processes", "runner",
-        "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes", "store",
-        "ledger", "sync", "fsck", "reports", "looking", "sharing", "hooking", "adopting",
+        "repo", "objects", "files", "live", "capture", "installed", "interpreters", "processes",
+        "runner", "bundle", "archive", "flox_layout", "compare", "metrics", "publish", "notes",
+        "store", "ledger", "sync", "fsck", "reports", "looking", "sharing", "hooking", "adopting",
         "capturing", "engines", "policy",
         "gating", "declared", "evidence", "gate", "commands",
     },

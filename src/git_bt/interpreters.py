@@ -7,7 +7,6 @@ kept until the interpreter or one of its site-packages changes; versions are nev
 """
 
 import contextlib
-import functools
 import importlib
 import json
 import os
@@ -18,10 +17,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, Protocol, cast
 
 from git_bt.errors import BtError, Incomplete, Usage
+from git_bt.installed import distributions, stamp
 from git_bt.model import EngineVersion
 
 GROUP = "git_bt.engines"
@@ -193,31 +193,6 @@ def _install(adapter: Adapter, executable: Path) -> str:
     return f"{executable} -m pip install {package}"
 
 
-def distributions(site_dirs: tuple[Path, ...]) -> Mapping[str, str]:
-    """Return normalised name and version of every distribution, as the folders name them now.
-
-    A folder is listed again only when something was put into it or taken out.
-    """
-    return _listed(site_dirs, tuple(tuple(_stat(folder)) for folder in site_dirs))
-
-
-@functools.cache
-def _listed(site_dirs: tuple[Path, ...], _: tuple[tuple[int, ...], ...]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for folder in site_dirs:
-        try:
-            with os.scandir(folder) as inside:
-                entries = [entry.name for entry in inside]
-        except OSError:
-            continue
-        for entry in entries:
-            stem, _dot, suffix = entry.rpartition(".")
-            name, dash, version = stem.partition("-")
-            if suffix == "dist-info" and dash:
-                found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
-    return MappingProxyType(found)
-
-
 # -- where to look --------------------------------------------------------------------------------
 
 
@@ -364,15 +339,7 @@ def _state(executable: Path, paths: list[str]) -> list[Any]:
         homes = [Path.home(), Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))]
         names = (".python-version", ".tool-versions", "version")
         watched += [folder / name for folder in (here, *here.parents, *homes) for name in names]
-    return [*(_stat(p) for p in watched), chosen]
-
-
-def _stat(path: Path) -> list[int]:
-    try:
-        s = path.stat()
-    except OSError:
-        return []
-    return [s.st_ino, s.st_size, s.st_mtime_ns]
+    return [*(stamp(p) for p in watched), chosen]
 
 
 def _is_script(path: Path) -> bool:

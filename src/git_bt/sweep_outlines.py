@@ -15,9 +15,7 @@ from git_bt.errors import Corrupt
 from git_bt.ranking import value_key
 from git_bt.sweep_chunks import FIXED, scalar_of
 
-_STARTED, _WRITER, _SEQ, _STATUS = map(
-    FIXED.index, ("started_ns", "writer", "seq", "status")
-)  # fmt: skip
+_STARTED, _WRITER, _SEQ, _STATUS = map(FIXED.index, ("started_ns", "writer", "seq", "status"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from git_bt.commands.accept import accept
 from git_bt.commands.candidates import Candidates
 from git_bt.commands.record import record
 from git_bt.errors import Corrupt, Incomplete, Usage
-from git_bt.interpreters import distributions
+from git_bt.installed import distributions
 from git_bt.ledger import Ledger
 from git_bt.model import NoteLine, RunRecord, Verdict
 from git_bt.objects import Objects

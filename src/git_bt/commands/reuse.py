@@ -11,7 +11,7 @@ from git_bt.commands.plan import Engine
 from git_bt.commands.workspace import Workspace
 from git_bt.comparison import Validation
 from git_bt.errors import BtError, ExitCode
-from git_bt.interpreters import distributions
+from git_bt.installed import distributions
 from git_bt.ledger import Run
 from git_bt.model import Tolerances, Verdict
 

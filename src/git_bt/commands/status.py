@@ -16,7 +16,8 @@ from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.compare import environment_changes
 from git_bt.errors import BtError, CannotWork, Incomplete
 from git_bt.files import Files, commit_files, index_files
-from git_bt.interpreters import Interpreter, distributions, load_adapter
+from git_bt.installed import distributions
+from git_bt.interpreters import Interpreter, load_adapter
 from git_bt.ledger import Baseline, Claim
 from git_bt.looking import StagedState, StatusReport, StrategyState
 from git_bt.model import Environment, RunRecord, Tape

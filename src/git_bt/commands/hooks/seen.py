@@ -16,7 +16,8 @@ from typing import Any
 
 import git_bt
 from git_bt.errors import BtError
-from git_bt.interpreters import Interpreter, Wanted, distributions, find_interpreter, load_adapter
+from git_bt.installed import distributions
+from git_bt.interpreters import Interpreter, Wanted, find_interpreter, load_adapter
 from git_bt.repo import Repo
 
 MEMORY = "hook.json"
