@@ -482,6 +482,60 @@ def test_an_exception_that_the_strategy_catches_is_its_own_affair(tape: Path) ->
     assert len(fills_of(output_of(run(job_of(text, tape))))) == 3
 
 
+@pytest.mark.parametrize(
+    ("signature", "call"),
+    [
+        ("self, ctx, bar", "ctx, None"),
+        ("self, ctx, bar", "ctx, bar=None"),
+        ("self, function, note", "note=None, function=ctx"),
+        ("self, ctx, bar=None", "ctx"),
+        ("self, ctx=None, bar=None", ""),
+        ("self, ctx, /, bar", "ctx, bar=None"),
+        ("self, ctx, *, bar", "ctx, bar=None"),
+        ("self, *bars", "ctx, None"),
+        ("self, ctx, *bars, **named", "ctx, None, 2, three=3"),
+        ("self, **named", "ctx=ctx, bar=None"),
+        ("self", ""),
+    ],
+)
+def test_a_strategy_calls_its_own_methods_in_its_own_way(
+    signature: str, call: str, tape: Path
+) -> None:
+    """The guard around a method takes what the method takes, and lets out what it raises."""
+    text = (
+        HEAD
+        + f"""\
+    def on_trade(self, ctx, trade):
+        self.on_bar({call})
+    def on_bar({signature}):
+        self.ticks = getattr(self, "ticks", 0) + 1
+        if self.ticks == 2:
+            raise ValueError("the second")
+        self.market_buy(1.0)
+"""
+    )
+    failure = run(job_of(text, tape)).failure
+
+    assert failure is not None
+    said = "ValueError: the second (s.py:11 in on_bar)"
+    assert (failure.kind, failure.message) == ("raised", said)
+
+
+@pytest.mark.parametrize("call", ["self.on_bar()", "self.on_bar(1, 2, 3)", "self.on_bar(x=1)"])
+def test_a_wrong_call_of_an_own_method_is_the_strategys_error(call: str, tape: Path) -> None:
+    """The guard adds no way to call a method."""
+    text = (
+        HEAD
+        + f"""\
+    def on_trade(self, ctx, trade):
+        try: {call}
+        except TypeError: self.market_buy(1.0)
+    def on_bar(self, ctx, bar): pass
+"""
+    )
+    assert len(fills_of(output_of(run(job_of(text, tape))))) == 3
+
+
 # -- tapes ----------------------------------------------------------------------------------------
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 3\n"

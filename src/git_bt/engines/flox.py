@@ -4,18 +4,16 @@ The loop, the order types, the symbol and the slippage are those of lrvx.bundle 
 that every bundle FLOX ever wrote replays to its fills. What differs is what FLOX leaves unsaid:
 the tape is checked by the engine's own validator first, an exception that the engine swallows ends
 the run, and every row carries tape time. Fills are not fed back to the strategy, because FLOX
-does not either. Beside it lie its tape, its rows, and the two names of the engine.
+does not either. Beside it lie its tape, its rows, its watch over what the strategy raises, and the
+two names of the engine.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
 import math
 import os
 import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +21,7 @@ from .entry import load
 from .flox_engine import engine
 from .flox_rows import ORDER_TYPES, fills_of, write, write_trace
 from .flox_tape import read_tape
+from .flox_watch import Watch
 from .refusal import Refused, nearest
 
 NAME = "flox"
@@ -141,74 +140,6 @@ def _binds(signature: Any, arguments: list[Any]) -> bool:
     return True
 
 
-class _Watch:
-    """Keeps the first exception that a method of the strategy let out into the engine.
-
-    From 0.10 the engine logs and swallows them, SystemExit and KeyboardInterrupt too. The methods
-    are wrapped in their class; the engine's log is the second net, for methods set elsewhere.
-    """
-
-    def __init__(self) -> None:
-        self.raised: list[BaseException] = []
-        self.theirs: Callable[[int, str], Any] | None = None
-
-    def guard(self, cls: Any, base: Any) -> None:
-        for name in dir(base):
-            if name.startswith("on_"):
-                owner = next(c for c in cls.__mro__ if name in vars(c))
-                function = vars(owner)[name]
-                if isinstance(function, types.FunctionType):
-                    setattr(owner, name, self.guarded(function))
-
-    def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except BaseException as e:
-                if not _is_nested():
-                    self.raised.append(e)
-                raise
-
-        return call
-
-    def listen(self, flox: Any) -> None:
-        """Take the engine's log; a strategy that takes it after us is told what we heard."""
-        install = getattr(flox, "set_log_callback", None)
-        if install is None:
-            return
-        install(self.log)
-
-        def set_log_callback(callback: Callable[[int, str], Any] | None) -> None:
-            self.theirs = callback
-
-        for module in list(sys.modules.values()):
-            if getattr(module, "__dict__", {}).get("set_log_callback") is install:
-                module.__dict__["set_log_callback"] = set_log_callback
-
-    def log(self, level: int, message: str) -> None:
-        if level >= 2 and "Strategy." in message and " raised" in message and not self.raised:
-            self.raised.append(Refused("raised", message.partition("raised: ")[2] or message))
-        with contextlib.suppress(Exception):  # theirs may raise, and so may a closed stderr
-            if self.theirs is not None:
-                self.theirs(level, message)
-            else:
-                sys.stderr.write(message.rstrip() + "\n")
-
-    def check(self) -> None:
-        if self.raised:
-            raise self.raised[0]
-
-
-def _is_nested() -> bool:
-    """Tell whether the guarded call at hand was made by another: then the strategy may catch it."""
-    own = sys._getframe(1)  # noqa: SLF001 - a depth counter would cost every tick
-    frame = own.f_back
-    while frame is not None and frame.f_code is not own.f_code:
-        frame = frame.f_back
-    return frame is not None
-
-
 # -- the run --------------------------------------------------------------------------------------
 
 
@@ -223,7 +154,7 @@ def run(job: Job) -> None:
     trades = read_tape(flox, job)
     with open(job["entry_point"], "rb") as f:  # before it runs: it may remove itself
         digest = hashlib.sha256(f.read()).hexdigest()
-    watch = _Watch()
+    watch = Watch()
     watch.listen(flox)
     module = load(job["entry_point"], MODULE)
     cls = _strategy_class(flox, module, job["entry_point"])
@@ -240,7 +171,7 @@ class _Book:
     indices of the signals that the engine took as orders.
     """
 
-    def __init__(self, submit: Callable[[int, Row], bool], symbol_name: str, watch: _Watch) -> None:
+    def __init__(self, submit: Callable[[int, Row], bool], symbol_name: str, watch: Watch) -> None:
         self.submit = submit
         self.symbol_name = symbol_name
         self.watch = watch
@@ -311,7 +242,7 @@ def _submitter(flox: Any, sim: Any, symbol: int) -> Callable[[int, Row], bool]:
 
 
 def _drive(
-    flox: Any, cls: Any, trades: Any, config: dict[str, Any], watch: _Watch
+    flox: Any, cls: Any, trades: Any, config: dict[str, Any], watch: Watch
 ) -> dict[str, Any]:
     """Feed every trade to executor and strategy, as lrvx.bundle does, and return the rows."""
     name = config["symbol_name"]
@@ -319,7 +250,8 @@ def _drive(
     first, last = int(times[0]), int(times[-1])
     registry = flox.SymbolRegistry()
     tick_size = float(config["tick_size"])
-    symbol = int(registry.add_symbol(config["exchange"], name, tick_size=tick_size))
+    listed = registry.add_symbol(config["exchange"], name, tick_size=tick_size)
+    symbol = int(listed)
     sim = flox.SimulatedExecutor()
     sim.set_default_slippage(
         model=config["slippage_model"],
@@ -336,7 +268,7 @@ def _drive(
     runner.add_strategy(strategy)
     runner.start()
     watch.check()
-    price = _feed(trades, symbol, sim, runner, book)
+    price = _feed(trades, listed, sim, runner, book)
     runner.stop()
     watch.check()
     return {
@@ -353,8 +285,12 @@ def _drive(
     }
 
 
-def _feed(trades: Any, symbol: int, sim: Any, runner: Any, book: _Book) -> float:
-    """Feed the trades and return the last price; this is where the time goes."""
+def _feed(trades: Any, listed: Any, sim: Any, runner: Any, book: _Book) -> float:
+    """Feed the trades and return the last price; this is where the time goes.
+
+    The runner takes the listed symbol itself, as it takes its number, in two thirds of the time.
+    """
+    symbol = int(listed)
     advance, sim_trade, run_trade = sim.advance_clock, sim.on_trade_qty, runner.on_trade
     raised = book.watch.raised
     price = 0.0
@@ -370,7 +306,7 @@ def _feed(trades: Any, symbol: int, sim: Any, runner: Any, book: _Book) -> float
             book.now = ts
             advance(ts)
             sim_trade(symbol, price, quantity, is_buy)
-            run_trade(symbol, price, quantity, is_buy, ts)
+            run_trade(listed, price, quantity, is_buy, ts)
             if raised:
                 raise raised[0]
     return price
