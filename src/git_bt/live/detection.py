@@ -4,8 +4,7 @@ The answer comes from `__main__` and from the globals of the frames that are run
 text is never searched for a call, and nothing is imported to find out: who is not loaded is not
 running. In this order:
 
-1. a program that was started by hand: `runpy`, a loader's `exec_module`, `%run`, a profiler. It
-   is running, and no import statement runs it;
+1. a program that was started by hand (`by_hand.py`);
 2. `__main__`, unless that is the launcher of something installed (pytest, a console script);
 3. in a notebook kernel, the notebook (`notebooks.py`);
 4. the outermost running frame whose file is the user's.
@@ -19,6 +18,7 @@ from __future__ import annotations
 import os
 import sys
 
+from git_bt.live.by_hand import MODULE, is_same, running_program
 from git_bt.live.found import Detection, Note, uncertain
 from git_bt.live.places import file_of, is_installed, project_root
 from git_bt.live.proof import prove
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
     Say = Callable[..., None]
 
-_MODULE = "<module>"
-_TEXT = ""  # in place of a path: code that is in no file
-
 
 def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = None) -> Detection:
     """Return which file is the strategy that runs now.
@@ -44,25 +41,12 @@ def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = No
         depth: frames to leave out: 1 is our caller.
         say: told `event, **fields` of what is looked at, for a log.
     """
-    start: FrameType | None = sys._getframe(depth)
     main = sys.modules.get("__main__")
     main_globals: dict[str, Any] = getattr(main, "__dict__", {})
-    text = False
-    plain: CodeType | None = None  # that of a function: stacks of 200 frames are recursions
-    frame = start
-    while frame is not None:  # at 200 frames this loop is all that costs
-        code = frame.f_code
-        if code is not plain:
-            if code.co_name != _MODULE:
-                plain = code
-            elif frame.f_back is not None:
-                found = _program(frame, main_globals)
-                if found == _TEXT:
-                    text = True
-                elif found is not None and not is_installed(found):
-                    return _by_hand(frame, found, text=text)
-        frame = frame.f_back
-    if getattr(sys, "frozen", False) or "__compiled__" in main_globals:
+    program, found, text = running_program(depth + 1, main_globals)
+    if program is not None:
+        return _by_hand(program, found, text=text)
+    if sys.__dict__.get("frozen") or "__compiled__" in main_globals:  # getattr takes 1 µs
         return _frozen(say or _silent)
     path = _main_file(main_globals)
     if path is not None and not is_installed(path):
@@ -72,64 +56,18 @@ def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = No
         from git_bt.live.notebooks import detect_notebook
 
         return detect_notebook(shell, say or _silent)
-    return _of_frames(start, path, main_globals, framework, text=text)
+    return _of_frames(sys._getframe(depth), path, main_globals, framework, text=text)
 
 
 def _silent(event: str, **fields: object) -> None:
     """Say nothing."""
 
 
-# -- programs that were started by hand -----------------------------------------------------------
-
-
-def _program(frame: FrameType, main_globals: dict[str, Any]) -> str | None:
-    """Return the file of a module's code that runs, and that no import statement runs.
-
-    `_TEXT` when it is in no file; None when it is `__main__` itself, or is being imported.
-    """
-    name = frame.f_code.co_filename
-    if frame.f_globals is main_globals:
-        # Or `exec` without globals of its own, or a launcher that laid its program there.
-        main = main_globals.get("__file__")
-        if isinstance(main, str) and (main.endswith(".pyc") or _same(name, main)):
-            return None
-    back: FrameType | None = frame.f_back
-    while back is not None and _imports(back):
-        if back.f_code.co_name == "_find_and_load":
-            return None
-        back = back.f_back
-    if name.startswith(("<frozen ", "<ipython-input-")) or _is_cell(name):
-        return None
-    path = file_of(name)
-    if path is None and back is not None:
-        by = file_of(back.f_code.co_filename)
-        return None if by is not None and is_installed(by) else _TEXT  # a launcher's own way
-    return path or _TEXT
-
-
-def _same(name: str, main: str) -> bool:
-    return name == main or os.path.abspath(name) == os.path.abspath(main)
-
-
-def _imports(frame: FrameType) -> bool:
-    """Tell whether a frame is of the import system, or of somebody's loader such as pytest's."""
-    name = frame.f_globals.get("__name__")
-    own = isinstance(name, str) and name.startswith(("importlib", "_frozen_importlib"))
-    return own or frame.f_code.co_name == "exec_module"
-
-
-def _is_cell(name: str) -> bool:
-    """Tell whether ipykernel gave this name to a cell: it lies in a folder that is never made."""
-    return "ipykernel" in sys.modules and os.path.basename(os.path.dirname(name)).startswith(
-        "ipykernel_"
-    )
-
-
 def _by_hand(frame: FrameType, path: str, *, text: bool) -> Detection:
     code: CodeType = frame.f_code
     confidence, notes = prove(path, lambda: code)
     own = frame.f_globals.get("__file__")
-    if text or not (isinstance(own, str) and _same(own, path)):
+    if text or not (isinstance(own, str) and is_same(own, path)):
         # The file's name was only lent to the text.
         confidence = min(confidence, 0.7)
         notes = (*notes, uncertain(f"{_name(path)} runs text by exec()", path))
@@ -195,7 +133,7 @@ def _main_code() -> CodeType | None:
     for frame in sys._current_frames().values():
         outer: FrameType | None = frame
         while outer is not None:
-            if outer.f_globals is main and outer.f_code.co_name == _MODULE:
+            if outer.f_globals is main and outer.f_code.co_name == MODULE:
                 code = outer.f_code  # the outermost: text that it runs by exec() stands inside
             outer = outer.f_back
     return code
@@ -218,7 +156,7 @@ def _frozen(say: Say) -> Detection:
 
 
 def _of_frames(
-    start: FrameType | None,
+    start: FrameType,
     main: str | None,
     main_globals: dict[str, Any],
     framework: Collection[str],
@@ -248,14 +186,14 @@ def _of_frames(
     return Detection(None, "none", 0.0, context, (note,))
 
 
-def _users(start: FrameType | None, framework: Collection[str]) -> tuple[list[str], bool]:
+def _users(start: FrameType, framework: Collection[str]) -> tuple[list[str], bool]:
     """Return the files of running frames that are neither installed nor the engine's.
 
     And whether something installed runs the outermost of them, as a pool does in its workers.
     """
     found: list[str] = []
     launched = False
-    frame = start
+    frame: FrameType | None = start
     while frame is not None:
         name = frame.f_globals.get("__name__")
         path = file_of(frame.f_code.co_filename)
