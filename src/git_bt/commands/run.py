@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,12 @@ def _store(
     bundle = None
     only = dropped.runs[0] if len(dropped.runs) == 1 else None
     if tape is not None and market is not None:
-        why = _unpackable(workspace, only, tape, market, len(dropped.runs))
-        if why is None and only is not None:
-            bundle = _pack(workspace, only, tape, market)
-            report = replace(report, bundle=bundle.id)
+        plan = _plan(workspace, dropped.runs, tape, market)
+        if isinstance(plan, str):
+            report = replace(report, message=f"not packed: {plan}")
         else:
-            report = replace(report, message=f"not packed: {why}")
+            bundle = _pack(workspace, plan, market)
+            report = replace(report, bundle=bundle.id)
     elif only is not None and only.rows is not None:
         report = replace(report, hint="--tape PATH packs the run as a bundle")
     spool = Spool(workspace.need_store().repo.cache_dir / FOLDER)
@@ -202,12 +202,24 @@ def _tape(workspace: Workspace, tape: str) -> Tape:
     return read_tape(workspace.files, tape, top=workspace.top, cwd=workspace.cwd)
 
 
-def _unpackable(
-    workspace: Workspace, only: Run | None, tape: str, market: Tape, count: int
-) -> str | None:
-    """Say why a run cannot be a bundle, None when it can."""
-    if only is None:
-        return f"the command made {count} backtests, and a bundle holds one; see git bt sweep ls"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """A run that can be a bundle: how its program starts again, and what must move together."""
+
+    run: Run
+    rows: Path
+    program: Program
+    tape: Path
+    top: Path
+
+
+def _plan(workspace: Workspace, runs: Sequence[Run], tape: str, market: Tape) -> _Plan | str:
+    """Return what is to be packed, or why nothing can be."""
+    if len(runs) != 1:
+        return (
+            f"the command made {len(runs)} backtests, and a bundle holds one; see git bt sweep ls"
+        )
+    (only,) = runs
     if only.error is not None:
         return f"the backtest failed: {only.error}"
     if only.code.entry_point is None:
@@ -222,14 +234,15 @@ def _unpackable(
         )
     if only.rows is None:
         return f"the rows of {only.engine} could not be read"
-    top = find_top(program, _lies_at(workspace, tape), workspace.top)
+    place = _lies_at(workspace, tape)
+    top = find_top(program, place, workspace.top)
     if top is None:
         return "tape and strategy do not lie in one project, so that they cannot move together"
-    if not all(is_utf8(str(place.relative_to(top))) for place in (program.root, program.cwd)):
+    if not all(is_utf8(str(each.relative_to(top))) for each in (program.root, program.cwd)):
         return "the path of the folder that it ran in is not UTF-8"
     if _tape(workspace, tape).members != market.members:
         return "the tape was changed while the command ran"
-    return None
+    return _Plan(run=only, rows=only.rows, program=program, tape=place, top=top)
 
 
 def _program(workspace: Workspace, code: Code) -> Program | None:
@@ -246,14 +259,10 @@ def _lies_at(workspace: Workspace, tape: str) -> Path:
     return lies_in(workspace.top, place)
 
 
-def _pack(workspace: Workspace, only: Run, tape: str, market: Tape) -> Bundle:
+def _pack(workspace: Workspace, plan: _Plan, market: Tape) -> Bundle:
     """Store a run as the bundle of an engine that runs the program again."""
-    program, place = _program(workspace, only.code), _lies_at(workspace, tape)
-    top = None if program is None else find_top(program, place, workspace.top)
-    assert program is not None
-    assert top is not None
-    assert only.rows is not None
-    captured, config = as_script(program, only.code.captured, place, top)
+    only, rows = plan.run, plan.rows
+    captured, config = as_script(plan.program, only.code.captured, plan.tape, plan.top)
     engine = EngineVersion(name=NAME, version=VERSION)
     bundle = build_bundle(
         snapshot=captured.snapshot,
@@ -261,7 +270,7 @@ def _pack(workspace: Workspace, only: Run, tape: str, market: Tape) -> Bundle:
         tape=market,
         engine=engine,
         config=config,
-        output={name: (only.rows / name).read_bytes() for name in _there(only.rows)},
+        output={name: (rows / name).read_bytes() for name in _there(rows)},
     )
     repo, store = workspace.need_store().repo, workspace.need_store()
     record = run_record(
