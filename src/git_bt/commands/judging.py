@@ -100,7 +100,7 @@ class Judge:
         with self.child(engine) as child:
             check_content(bundle, but=TAPE)
             job = job_of_bundle(
-                self.workspace, bundle, engine, self.grant, is_ours=found.record is not None
+                self.workspace, bundle, engine, self.grant, is_recorded=found.record is not None
             )
             outcome = child.run(job, self._meanwhile(name))
         ran = Ran(

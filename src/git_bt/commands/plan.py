@@ -202,9 +202,14 @@ def _listed_from(strategy: Strategy) -> str:
 
 
 def job_of_bundle(
-    workspace: Workspace, bundle: Bundle, engine: Engine, grant: Grant, *, is_ours: bool
+    workspace: Workspace, bundle: Bundle, engine: Engine, grant: Grant, *, is_recorded: bool
 ) -> Job:
-    """Return the job of a bundle whose bytes are proved; one from elsewhere leaves nothing here."""
+    """Return the job of a bundle whose bytes are proved.
+
+    What an engine compiles of it is kept for the next run where the store has a record of a run
+    of it (`is_recorded`), made here or fetched. Of an archive, and of what was imported and not
+    run, nothing is kept.
+    """
     return Job(
         members=snapshot_of(bundle).files,
         content=strategy_content(bundle),
@@ -216,7 +221,7 @@ def job_of_bundle(
         work_tree=None if workspace.repo is None else workspace.repo.top,
         timeout_s=grant.timeout_s,
         known=known_output(bundle),
-        cache=kept_by(workspace, engine) if is_ours else None,
+        cache=kept_by(workspace, engine) if is_recorded else None,
     )
 
 

@@ -45,8 +45,10 @@ def replay(
         with start(engine.interpreter, engine.adapter) as child:
             check_content(bundle, but=TAPE)
             step(f"replaying {name}")
-            is_ours = found.record is not None
-            outcome = child.run(job_of_bundle(workspace, bundle, engine, grant, is_ours=is_ours))
+            job = job_of_bundle(
+                workspace, bundle, engine, grant, is_recorded=found.record is not None
+            )
+            outcome = child.run(job)
         report = ReplayReport(
             name=name,
             bundle=bundle.id,
