@@ -38,7 +38,7 @@ def main(adapter_path: str, run_dir: str) -> NoReturn:
     try:
         adapter = load_adapter(adapter_path)
         adapter.warm()
-    except BaseException as e:
+    except BaseException as e:  # an engine that exits too: told when there is a job
         broken = e
     nonce = sys.stdin.readline().strip()
     if not nonce or not os.read(ready, 1):
@@ -55,7 +55,7 @@ def main(adapter_path: str, run_dir: str) -> NoReturn:
         loaded.forget_work_tree(job)
         adapter.run(job)
         done["failure"] = loaded.strays(job)
-    except BaseException as e:
+    except BaseException as e:  # whatever the strategy raises, sys.exit too
         done["failure"] = failure(e, None if broken is not None else os.path.join(run_dir, "files"))
     done["elapsed_s"] = perf_counter() - started
     done["environment"] = loaded.environment(before)
@@ -329,7 +329,7 @@ def one_line(error: BaseException) -> str:
     """Return what an exception says as one line, not without end."""
     try:
         text = str(error)
-    except Exception:
+    except Exception:  # a __str__ of the user's
         text = "(it cannot say why)"
     return " ".join(text.split())[:500]
 

@@ -89,7 +89,7 @@ def _guarded(function: types.FunctionType, note: Callable[[BaseException], None]
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except BaseException as e:
+        except BaseException as e:  # the strategy's: the engine would swallow it
             note(e)
             raise
 
@@ -112,7 +112,7 @@ def _guarded_tick(function: types.FunctionType, note: Callable[[BaseException], 
     def call(strategy: Any, context: Any, event: Any) -> Any:
         try:
             return function(strategy, context, event)
-        except BaseException as e:
+        except BaseException as e:  # the strategy's: the engine would swallow it
             note(e)
             raise
 

@@ -71,8 +71,8 @@ def places(module: Any) -> list[str]:
         if isinstance(file, str):
             return [os.path.abspath(file)]
         return [p for p in getattr(module, "__path__", []) if isinstance(p, str)]
-    except Exception:
-        return []  # lazy module objects raise what they like
+    except Exception:  # lazy module objects raise what they like
+        return []
 
 
 def below(path: str, folder: str) -> bool:
