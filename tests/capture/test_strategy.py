@@ -275,6 +275,21 @@ def test_old_files_without_entry_point(tmp_path: Path) -> None:
         read_strategy(files, ".")
 
 
+@pytest.mark.parametrize(
+    ("text", "is_open"), [("tape: t", True), ("", True), ("foo: 1", False), ("tape: [", False)]
+)
+def test_a_file_that_names_no_code_says_what_to_do(
+    tmp_path: Path, text: str, is_open: bool
+) -> None:
+    """What `git bt adopt` would complete is sent there; what it would refuse is not."""
+    files = folder(tmp_path, {"s/strategy.yaml": text, "s/s.py": ""})
+    with pytest.raises(Usage) as refused:
+        read_strategy(files, "s")
+    hint = "git bt adopt s completes it, or add a line: entry_point: FILE" if is_open else None
+
+    assert refused.value.hint == hint
+
+
 def test_a_broken_file_stops_the_folder_and_not_the_entry(tmp_path: Path) -> None:
     """By its folder a strategy is what its file says; by its entry it can do without."""
     files = folder(tmp_path, {"strategy.yaml": ENTRY + "a: [", "s.py": "import h", "h.py": ""})

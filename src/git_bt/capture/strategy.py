@@ -120,7 +120,9 @@ def _named_by_folder(files: Files, folder: str, given: Mapping[str, Any]) -> tup
         )
     spec = _read(files, path)
     if spec.fault is not None and spec.fault.kind != "config_files_not_list":
-        raise Usage(spec.fault.message)
+        is_open = _read(files, path, is_open=True).fault is None
+        hint = f"git bt adopt {folder or '.'} completes it, or add a line: entry_point: FILE"
+        raise Usage(spec.fault.message, hint=hint if is_open else None)
     entry = given.get("entry_point", spec.entry_point)
     if entry is None:
         likely = next((f for f in spec.files or () if f.endswith(".py")), "my_strategy.py")
