@@ -13,7 +13,10 @@ from git_bt.engines import backtesting, backtrader
 from git_bt.engines.refusal import Refused
 from git_bt.engines.times import DAY
 
-pytestmark = pytest.mark.filterwarnings("default")  # the engines' own
+pytestmark = [  # backtesting's own
+    pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofweek is deprecated"),
+    pytest.mark.filterwarnings("ignore:Some trades remain open at the end:UserWarning"),
+]
 
 FIRST = 19_723 * DAY  # 2024-01-01
 
@@ -155,7 +158,7 @@ def test_the_fills_of_backtesting_are_its_trades_cut_in_two(tmp_path: Path) -> N
     shutil.copyfile(Path(package.__file__).parent / "test/GOOG.csv", tape)
     config = {"commission": 0.002, "exclusive_orders": True, "finalize_trades": False}
     found = run(backtesting, SMA_CROSS, tape, tmp_path / "out", **config)
-    bars = pd.read_csv(tape, index_col=0, parse_dates=True, float_precision="round_trip")
+    bars = pd.read_csv(tape, index_col=0, parse_dates=True, dtype=str).astype(float)  # to the bit
     space: dict[str, Any] = {}
     exec(SMA_CROSS, space)
     stats = package.Backtest(bars, space["SmaCross"], **config).run()
