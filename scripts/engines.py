@@ -17,6 +17,7 @@ EXTRAS = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["optiona
 # The oldest minor version of Python, and what is installed. nautilus and pybroker have no adapter:
 # their worked examples run on the engine python. pandas2 and python313 are other surroundings of
 # the light engines, in which the same strategy gives the same bundle. rustybt is for zipline.
+# jupyter and pyinstaller are no engines: a strategy is found in what they start.
 ENGINES: dict[str, tuple[int, list[str]]] = {
     "vectorbt": (11, EXTRAS["vectorbt"]),
     "zipline": (11, EXTRAS["zipline"]),
@@ -24,6 +25,8 @@ ENGINES: dict[str, tuple[int, list[str]]] = {
     "pybroker": (11, ["lib-pybroker>=2.0"]),
     "pandas2": (11, [*EXTRAS["backtesting"], *EXTRAS["backtrader"], "pandas<3"]),
     "python313": (13, [*EXTRAS["backtesting"], *EXTRAS["backtrader"]]),
+    "jupyter": (11, ["jupyter_server>=2.14", "ipykernel>=6.29"]),
+    "pyinstaller": (11, ["pyinstaller>=6.10"]),
     "rustybt": (12, ["rustybt>=0.3"]),
 }
 LONG = {"rustybt"}  # half an hour until its packages are resolved and built: when named, not by all

@@ -50,25 +50,39 @@ def run(
     check: bool = True,
 ) -> list[dict[str, Any]]:
     """Run a command in a project, and return what each call of the engine found."""
-    beside = cwd.parent / f"{cwd.name}-engine"
-    beside.mkdir(exist_ok=True)
-    (beside / "engine.py").write_text(ENGINE)
-    found = beside / "found.jsonl"
-    found.unlink(missing_ok=True)
+    beside = with_engine(cwd)
     words = [sys.executable if word == "python" else word for word in words]
     done = subprocess.run(
         words,
         cwd=cwd,
-        env=os.environ
-        | {"FOUND": str(found), "PYTHONPATH": str(beside), "IPYTHONDIR": str(beside / "ipython")}
-        | (env or {}),
+        env=os.environ | beside | (env or {}),
         input=stdin,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert not check or done.returncode == 0, done.stderr
+    return taken(beside)
+
+
+def with_engine(project: Path) -> dict[str, str]:
+    """Write the engine beside a project, and return what makes a program there find it."""
+    beside = project.parent / f"{project.name}-engine"
+    beside.mkdir(exist_ok=True)
+    (beside / "engine.py").write_text(ENGINE)
+    (beside / "found.jsonl").unlink(missing_ok=True)
+    return {
+        "FOUND": str(beside / "found.jsonl"),
+        "PYTHONPATH": str(beside),
+        "IPYTHONDIR": str(beside / "ipython"),
+    }
+
+
+def taken(beside: dict[str, str]) -> list[dict[str, Any]]:
+    """Take away what each call of the engine has found so far."""
+    found = Path(beside["FOUND"])
     lines = found.read_text().splitlines() if found.exists() else []
+    found.unlink(missing_ok=True)
     return [json.loads(line) for line in lines]
 
 

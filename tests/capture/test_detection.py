@@ -475,9 +475,8 @@ def test_a_jupyter_server_is_asked_for_the_kernels_session(
     from git_bt.live.notebooks import detect_notebook
 
     notebook(project / "sub" / "a.ipynb", RUNS)
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(server))
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    parent = SimpleNamespace(connection_file="/run/kernel-0a1b-2c.json")
+    parent = SimpleNamespace(connection_file=str(server / "kernel-0a1b-2c.json"))
     history = SimpleNamespace(input_hist_raw=["", RUNS], input_hist_parsed=["", RUNS])
     shell = SimpleNamespace(
         user_ns={}, kernel=SimpleNamespace(parent=parent), history_manager=history

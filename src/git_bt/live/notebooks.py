@@ -1,17 +1,16 @@
 """Which notebook a kernel runs, and the cells that it has executed.
 
 A kernel does not know its file. Whoever started it may have said it: VS Code in a variable of the
-user's namespace, Jupyter Server in JPY_SESSION_NAME, or in the list of its sessions. Otherwise the
-notebooks in the kernel's folder are held against the cells that were executed; the only one that
-has them all is it. Two are never guessed between. What ran is the executed cells, so those are
-captured too.
+user's namespace; Jupyter Server in the list of its sessions, and in JPY_SESSION_NAME, which comes
+after the list because it stays when the notebook is renamed. Otherwise the notebooks in the
+kernel's folder are held against the cells that were executed; the only one that has them all is it.
+Two are never guessed between. What ran is the executed cells, so those are captured too.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from functools import partial
 
 from git_bt.live.found import Detection, Note, uncertain
 
@@ -25,22 +24,21 @@ if TYPE_CHECKING:
 TIMEOUT_S = 1.0
 _MAX_NOTEBOOK = 64 << 20
 
+_last: dict[tuple[object, ...], Detection] = {}
+
 
 def detect_notebook(shell: Any, say: Say) -> Detection:
-    """Return the notebook of an IPython kernel's shell."""
+    """Return the notebook of an IPython kernel's shell; it is looked for once a cell."""
     cwd = os.getcwd()
-    say("notebook_detection_starting", cwd=cwd)
     raw, cells = executed(shell)
-    for method, look in (
-        ("vscode", partial(_of_vs_code, shell)),
-        ("jupyter_session", _of_session_name),
-        ("kernel_session", partial(_of_servers, shell, say)),
-    ):
-        path = look()
-        say("notebook_looked_up", method=method, path=path)
-        if path is not None:
-            return _named(path, method, raw, cells)
-    return _in_folder(cwd, raw, cells, say)
+    asked = (id(shell), cwd, tuple(raw))
+    found = _last.get(asked)
+    if found is None:
+        say("notebook_detection_starting", cwd=cwd)
+        found = _of_said(shell, raw, cells, say) or _in_folder(cwd, raw, cells, say)
+        _last.clear()
+        _last[asked] = found
+    return found
 
 
 def executed(shell: Any) -> tuple[list[str], str]:
@@ -54,54 +52,73 @@ def executed(shell: Any) -> tuple[list[str], str]:
 # -- who may have said it -------------------------------------------------------------------------
 
 
+def _of_said(shell: Any, raw: list[str], cells: str, say: Say) -> Detection | None:
+    """Return the notebook that somebody named; None when nobody did."""
+    path = _of_vs_code(shell)
+    say("notebook_looked_up", method="vscode", path=path)
+    if path is not None:
+        return _named(path, "vscode", raw, cells)
+    paths = _of_servers(shell, say)
+    say("notebook_looked_up", method="kernel_session", paths=paths)
+    same = [path for path in paths if _holds(path, raw)] if len(paths) > 1 else paths
+    if len(same) == 1:
+        return _named(same[0], "kernel_session", raw, cells)
+    if paths:
+        return _ambiguous(same or paths, cells)
+    path = _existing(os.environ.get("JPY_SESSION_NAME"))
+    say("notebook_looked_up", method="jupyter_session", path=path)
+    return None if path is None else _named(path, "jupyter_session", raw, cells)
+
+
 def _of_vs_code(shell: Any) -> str | None:
     return _existing(getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__"))
 
 
-def _of_session_name() -> str | None:
-    return _existing(os.environ.get("JPY_SESSION_NAME"))
+def _of_servers(shell: Any, say: Say) -> list[str]:
+    """Ask the Jupyter servers of this user on this machine which notebooks use the kernel now.
 
-
-def _of_servers(shell: Any, say: Say) -> str | None:
-    """Ask the Jupyter servers of this user on this machine which notebook the kernel belongs to."""
-    kernel = _kernel_id(shell)
-    if kernel is None:
-        return None
-    for url, token, root in _servers():
+    A server leaves a note of itself where it has its kernels' connection files, which are named
+    `kernel-<id>.json`.
+    """
+    try:
+        folder, name = os.path.split(shell.kernel.parent.connection_file)
+    except (AttributeError, TypeError):
+        return []
+    kernel = name.removesuffix(".json").removeprefix("kernel-")
+    for url, token, root in _servers(folder):
         try:
-            sessions = _get(f"{url}api/sessions", token)
+            paths = _notebooks_of(_get(f"{url}api/sessions", token), kernel)
         except (OSError, ValueError) as e:
             say("notebook_server_silent", url=url, error=str(e))
             continue
-        for session in sessions if isinstance(sessions, list) else ():
-            if session.get("kernel", {}).get("id") == kernel:
-                name = session.get("path") or session.get("notebook", {}).get("path")
-                return _existing(os.path.join(root, name)) if isinstance(name, str) else None
-    return None
+        found = dict.fromkeys(_existing(os.path.join(root, path)) for path in paths)
+        if paths:
+            return [path for path in found if path is not None]
+    return []
 
 
-def _kernel_id(shell: Any) -> str | None:
-    """Return the kernel's id: it names its connection file, `kernel-<id>.json`."""
+def _notebooks_of(sessions: Any, kernel: str) -> list[str]:
+    """Return the paths, from the server's root, of sessions that use a kernel.
+
+    Raises:
+        ValueError: it is no list of sessions.
+    """
     try:
-        name = os.path.basename(shell.kernel.parent.connection_file)
-    except (AttributeError, TypeError):
-        return None
-    stem = name.removesuffix(".json")
-    return stem[len("kernel-") :] if stem.startswith("kernel-") else None
+        mine = [session for session in sessions if session["kernel"]["id"] == kernel]
+        paths = [s.get("path") or s["notebook"]["path"] for s in mine]
+    except (AttributeError, KeyError, TypeError) as e:
+        raise ValueError("its answer is no list of sessions") from e
+    return [path for path in paths if isinstance(path, str)]
 
 
-def _servers() -> list[tuple[str, str, str]]:
-    """Return URL, token and root folder of each server that has left a note of itself."""
-    folder = os.environ.get("JUPYTER_RUNTIME_DIR") or os.path.join(
-        os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"),
-        "jupyter",
-        "runtime",
-    )
+def _servers(folder: str) -> list[tuple[str, str, str]]:
+    """Return URL, token and root folder of each server that has left a note, our own first."""
     found = []
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(os.listdir(folder or os.curdir))
     except OSError:
         return []
+    names.sort(key=lambda name: not name.endswith(f"-{os.getppid()}.json"))
     for name in names:
         if name.startswith(("jpserver-", "nbserver-")) and name.endswith(".json"):
             try:
@@ -115,19 +132,31 @@ def _servers() -> list[tuple[str, str, str]]:
 
 
 def _get(url: str, token: str) -> Any:
+    """Return what a server answers; no proxy is asked, which would get the token.
+
+    Raises:
+        OSError: it does not answer, or refuses.
+        ValueError: it answers something else than JSON over HTTP.
+    """
     import urllib.request
+    from http.client import HTTPException
 
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"not a web address: {url:.80}")
     request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-        return json.load(answer)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except HTTPException as e:
+        raise ValueError(f"not HTTP: {e!r:.80}") from e
 
 
 def _existing(name: Any) -> str | None:
-    if not isinstance(name, str) or not name.endswith(".ipynb"):
+    """Return the path of a notebook that is here; one never saved has a name and no folder."""
+    if not isinstance(name, str) or not name.endswith(".ipynb") or not os.path.isabs(name):
         return None
-    path = os.path.abspath(name)
+    path = os.path.normpath(name)
     return path if os.path.isfile(path) else None
 
 
@@ -169,10 +198,18 @@ def _in_folder(cwd: str, raw: list[str], cells: str, say: Say) -> Detection:
             cells=cells,
         )
     if paths:
-        among = ", ".join(os.path.basename(path) for path in same or paths)
-        note = Note("ambiguous_notebook", f"the kernel may run any of {among:.300}", cwd)
-    else:
-        note = Note("detection_failed", f"no notebook in {cwd}, and nobody named one", cwd)
+        return _ambiguous(same or paths, cells)
+    note = Note("detection_failed", f"no notebook in {cwd}, and nobody named one", cwd)
+    return _none(note, cells)
+
+
+def _ambiguous(paths: list[str], cells: str) -> Detection:
+    among = ", ".join(os.path.basename(path) for path in paths)
+    note = Note("ambiguous_notebook", f"the kernel may run any of {among:.300}", os.getcwd())
+    return _none(note, cells)
+
+
+def _none(note: Note, cells: str) -> Detection:
     return Detection(None, "none", 0.0, "notebook", (note,), fallback_used=True, cells=cells)
 
 
