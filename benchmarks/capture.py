@@ -119,9 +119,9 @@ def detection(work: Path, rounds: int) -> list[Row]:
     for frames in (0, 50, 200):
         found = [child(DETECT, str(frames), cwd=work) for _ in range(rounds)]
         first, later = (statistics.median(values) / MICRO for values in zip(*found, strict=True))
-        rows.append(Row(f"detect_entry_point, {frames} frames, first call", first, "µs", 1000))
+        rows.append(Row(f"`detect_entry_point()`, {frames} frames, first call", first, "µs", 1000))
         budget = 20 if frames == 200 else None
-        rows.append(Row(f"detect_entry_point, {frames} frames, later", later, "µs", budget))
+        rows.append(Row(f"`detect_entry_point()`, {frames} frames, later", later, "µs", budget))
     return rows
 
 
@@ -148,9 +148,9 @@ def captures(work: Path) -> list[Row]:
             capture("strategy.py", mode=mode, cwd=place)
             size[count] = object_bytes(place) - before
         for count in (1, 10, 100):
-            rows.append(Row(f"{mode}, {count} × captured", size[count], "bytes"))
-            rows.append(Row(f"{mode}, {count} × copied", copied * count, "bytes"))
-        rows.append(Row(f"{mode}, 100 captures beside one", size[100] / size[1], "×", 1.1))
+            rows.append(Row(f"mode {mode}, {count} × captured", size[count], "bytes"))
+            rows.append(Row(f"mode {mode}, {count} × copied", copied * count, "bytes"))
+        rows.append(Row(f"mode {mode}, 100 captures beside one", size[100] / size[1], "×", 1.1))
     return rows
 
 

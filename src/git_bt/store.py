@@ -101,9 +101,10 @@ class Store(StoreReader):
         wanted += [file for each in captured for file in files_of_snapshot(each)]
         wanted += [file for run in runs for file in files_of_run(run)]
         wanted += [file for swept in sweeps for file in files_of_sweep(swept)]
-        self.refresh()
-        if not self._missing(wanted) and not self._unnoted(notes):
-            return
+        if not self._adds(wanted, notes):  # by what was looked at last; a write looks anew
+            self.refresh()
+            if not self._adds(wanted, notes):
+                return
         message = commit_message(bundles, captured, runs, sweeps)
         held: dict[str, Oid] = {}
         for attempt in range(_ATTEMPTS):
@@ -121,6 +122,9 @@ class Store(StoreReader):
 
     def _missing(self, wanted: Iterable[File]) -> list[File]:
         return [file for file in wanted if self._at(file.path) is None]
+
+    def _adds(self, wanted: Iterable[File], notes: Notes) -> bool:
+        return bool(self._missing(wanted)) or self._unnoted(notes)
 
     def _unnoted(self, notes: Notes) -> bool:
         if not notes:

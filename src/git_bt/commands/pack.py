@@ -68,7 +68,9 @@ def pack(
                 step(f"running {strategy.name} on {plan.adapter.NAME}")
                 import git_bt.commands.packing  # noqa: F401  what comes after the run
 
-                _ = workspace.author  # one question to git: asked while there is time
+                _ = workspace.author  # questions to git: asked while there is time
+                if workspace.store is not None:
+                    workspace.store.refresh()
 
             outcomes = _run(children, job, meanwhile)
         from git_bt.commands.packing import finish
