@@ -10,7 +10,6 @@ import filelock  # noqa: F401  the store's lock: 20 ms to import, and now there 
 
 from git_bt.bundle import build_bundle
 from git_bt.canonical import inputs_id, tape_sha256
-from git_bt.commands.export import write
 from git_bt.commands.plan import Engine
 from git_bt.commands.recording import for_store, run_record
 from git_bt.commands.workspace import Workspace
@@ -53,8 +52,11 @@ def finish(
     workspace.need_store().save(
         bundles=(for_store(workspace.repo, bundle),), captured=(captured,), runs=(record,)
     )
-    exported = None if export_to is None else write(workspace, bundle, export_to).path
-    return replace(report, exported=exported)
+    if export_to is None:
+        return report
+    from git_bt.commands.export import write
+
+    return replace(report, exported=write(workspace, bundle, export_to).path)
 
 
 def judge_pack(
