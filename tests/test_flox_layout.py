@@ -835,11 +835,11 @@ def test_damaged_records_are_refused(tmp_path: Path) -> None:
     name = "fills-000000.bin"
     data = files[name]
 
-    def read(changed: bytes) -> None:
+    def read(changed: bytes, **keys: str) -> None:
         value = json.loads(files["manifest.json"])
         for item in value["segments"]:
             if item["name"] == name:
-                item["size_bytes"] = len(changed)
+                item.update(keys, size_bytes=len(changed))
         manifest = json.dumps(value).encode()
         read_trace({**files, name: changed, "manifest.json": manifest}, "t/")
 
@@ -853,6 +853,10 @@ def test_damaged_records_are_refused(tmp_path: Path) -> None:
         read(data[:64] + struct.pack("<IIBB2x", 0, 0, 12, 1) + data[64:])
     with pytest.raises(Corrupt, match="not a segment"):
         read(data[:60])
+    with pytest.raises(Corrupt, match="version 2 is not known"):
+        read(data[:4] + b"\x02" + data[5:])
+    with pytest.raises(Corrupt, match="holds no quotes"):
+        read(data, record_kind="quotes")
 
 
 def test_our_output_beside_an_old_trace() -> None:

@@ -149,7 +149,7 @@ def test_what_passes_can_be_written_and_found(text: str) -> None:
     ("paths", "message"),
     [
         (["a.py", "A.py"], "paths 'a.py' and 'A.py' are one on some file systems"),
-        (["é", "e\u0301"], "paths 'é' and 'e\u0301' are one on some file systems"),
+        (["é", "e\u0301"], r"paths '\xe9' and 'e\u0301' are one on some file systems"),
         (["straße", "STRASSE"], "paths 'straße' and 'STRASSE' are one on some file systems"),
         (["x/a", "X/a"], "paths 'x/a' and 'X/a' are one on some file systems"),
         (["a", "a"], "paths 'a' and 'a' are one on some file systems"),

@@ -74,9 +74,8 @@ def check_paths(paths: Iterable[str]) -> None:
         check_path(path)
         key = fold(path)
         if key in seen:
-            raise Corrupt(
-                f"paths {seen[key]!r:.200} and {path!r:.200} are one on some file systems"
-            )
+            one, other = _spelled_apart(seen[key], path)
+            raise Corrupt(f"paths {one:.200} and {other:.200} are one on some file systems")
         seen[key] = path
     # With NUL for its slashes, what lies below a path stands right behind it. No set of folders:
     # a path may name two thousand.
@@ -85,6 +84,13 @@ def check_paths(paths: Iterable[str]) -> None:
             raise Corrupt(
                 f"path {seen[above]!r:.200} is a file and the folder of {seen[key]!r:.200}"
             )
+
+
+def _spelled_apart(one: str, other: str) -> tuple[str, str]:
+    """Return two paths in quotes, in ASCII where they would look the same."""
+    looks = [unicodedata.normalize("NFC", path) for path in (one, other)]
+    spell = ascii if one != other and looks[0] == looks[1] else repr
+    return spell(one), spell(other)
 
 
 def fold(path: str) -> str:

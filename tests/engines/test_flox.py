@@ -393,7 +393,8 @@ def test_what_the_engine_swallows_is_a_failure(hook: str, error: str, tape: Path
     assert failure is not None
     assert failure.kind == ("no-result" if "Exit" in error else "raised")
     assert f"(s.py:7 in {hook})" in failure.message
-    assert "Traceback" in failure.tail
+    assert 'File "s.py", line 7' in failure.tail
+    assert "flox_watch" not in failure.tail
 
 
 def test_the_run_stops_at_once(tape: Path) -> None:

@@ -113,7 +113,7 @@ CHANGES = (
     PackageChange(name="numpy", recorded=None, here="2.4.6"),
     PackageChange(name="scipy", recorded="1.0", here=None),
 )
-TAIL = 'Traceback (most recent call last):\n  File "ema.py", line 3\nValueError: \x1b[31mboom\n\n'
+TAIL = 'half of the day is over\n  File "ema.py", line 3\nValueError: \x1b[31mboom\n\n'
 
 REPRODUCED = Validation(
     name="strategies/ema", bundle=A, strategy="strategies/ema", verdict=Verdict.REPRODUCED,

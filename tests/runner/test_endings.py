@@ -7,6 +7,7 @@ import pytest
 from floxkit import BUY_ONCE, failure_of, is_running, job_of, on_trade, output_of, run
 from git_bt import processes
 from git_bt.errors import CannotWork
+from git_bt.runner.outcome import how_it_ended
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ from git_bt.errors import CannotWork
         ("import os; os.kill(os.getppid(), 9)", "killed", "killed by SIGKILL"),
         ("import os; os.execv('/bin/true', ['true'])", "no-result", "ended with exit code 0"),
         ("raise ValueError('a\\nb' * 400)", "raised", "ValueError: a ba ba b"),
+        ("raise ValueError('x' * 2_000_000)", "raised", "ValueError: xxx"),
         ("raise ValueError('\\ud800')", "raised", "ValueError: \\ud800"),
         ("class E(Exception):\n  def __str__(s): 1/0\nraise E", "raised", "E: (it cannot say why)"),
         ("import sys; sys.stdout.close(); sys.stderr = None; 1/0", "raised", "ZeroDivisionError"),
@@ -37,6 +39,20 @@ def test_an_end_without_a_result_is_a_failure(text: str, kind: str, words: str, 
     assert failure.message.startswith(words)
     assert "\n" not in failure.message
     assert len(failure.message) < 600
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (9, "out of memory?"),
+        (11, "a crash in native code"),
+        (14, "the strategy, or somebody outside, sent that signal"),
+        (15, "the strategy, or somebody outside, sent that signal"),
+    ],
+)
+def test_a_signal_says_what_it_most_likely_means(number: int, hint: str) -> None:
+    """Only what native code gets for its faults is called a crash of native code."""
+    assert how_it_ended(-number)["hint"] == hint
 
 
 def test_a_run_without_end_is_ended(tape: Path) -> None:
@@ -91,7 +107,6 @@ def test_the_tail_shows_the_last_lines(tape: Path) -> None:
     assert tail[0] == "line 80"
     assert tail[18:20] == ["line 98", "s.py"]
     assert tail[20:] == [
-        "Traceback (most recent call last):",
         '  File "s.py", line 3, in <module>',
         "    1/0",
         "    ~^~",

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 TAIL_LINES = 40
+TAIL_WIDTH = 500  # or done.json would be too large to be believed
 MAX_FILE = 4 * 2**30  # a strategy that prints without end stops here, not at the end of the disk
 ADAPTER = "_git_bt_adapter"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -281,12 +282,12 @@ def failure(error: BaseException, root: str | None) -> dict[str, Any]:
     theirs = [f for f in frames if root and f.filename.startswith(root + os.sep)] or frames
     place = f" ({theirs[-1].filename}:{theirs[-1].lineno} in {theirs[-1].name})" if theirs else ""
     lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
-    tail = "".join(lines).splitlines()[-TAIL_LINES:]
+    tail = [line[:TAIL_WIDTH] for line in "".join(lines).splitlines()[-TAIL_LINES:]]
     described = {
         "kind": "raised",
         "message": f"{type(error).__name__}: {one_line(error)}{place}",
         "hint": None,
-        "tail": "\n".join(["Traceback (most recent call last):"] * bool(frames) + tail),
+        "tail": "\n".join(tail),
     }
     if root is None:
         described["kind"] = "engine-missing"

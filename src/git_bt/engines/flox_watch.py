@@ -71,12 +71,14 @@ class Watch:
 
     def log(self, level: int, message: str) -> None:
         """Take a line of the engine's log, and pass it on."""
-        if level >= 2 and "Strategy." in message and " raised" in message and not self.raised:
+        tells = level >= 2 and "Strategy." in message and " raised" in message
+        is_known = tells and bool(self.raised)
+        if tells and not is_known:
             self.raised.append(Refused("raised", message.partition("raised: ")[2] or message))
         with contextlib.suppress(Exception):  # theirs may raise, and so may a closed stderr
             if self.theirs is not None:
                 self.theirs(level, message)
-            else:
+            elif not is_known:  # what is known is told with its own frames, without ours
                 sys.stderr.write(message.rstrip() + "\n")
 
     def check(self) -> None:

@@ -93,10 +93,10 @@ def _segment(
     if len(data) < 64 or not data.startswith(b"FRUN"):
         raise Corrupt(f"{where}: not a segment of a trace")
     _, version, four, code, first, last, count, rest = _HEAD.unpack_from(data)
-    if kind not in _KINDS or version != 1:
-        return []  # bookkeeping of a release that we do not know
-    if code != _KINDS[kind][0]:
-        raise Corrupt(f"{where}: holds no {kind}")
+    if not _is_known(kind, code, where):
+        return []
+    if version != 1:
+        raise Corrupt(f"{where}: version {version} is not known to this git-bt, which reads 1")
     if four != 4 or any(rest):
         raise Corrupt(f"{where}: its header is damaged")
     for key, said in (("first_event_ns", first), ("last_event_ns", last)):
@@ -108,6 +108,16 @@ def _segment(
     if len(rows) != count:
         raise Corrupt(f"{where}: holds {len(rows)} records, its header says {count}")
     return rows
+
+
+def _is_known(kind: str, code: int, where: str) -> bool:
+    """Tell whether we read such records, of which manifest and header say the same."""
+    codes = {name: known for name, (known, _) in _KINDS.items()}
+    if kind not in codes and code not in codes.values():
+        return False  # bookkeeping of a release that we do not know
+    if code != codes.get(kind):
+        raise Corrupt(f"{where}: holds no {kind:.40}")
+    return True
 
 
 def _payloads(data: bytes, kind: str, where: str) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ TAIL_BYTES = 8192
 MAX_DONE = 1 << 20
 FAILURE = ("kind", "message")
 RAN_ON = ("python", "platform")
+CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP")
 TAIL_WIDTH = 500
 TRACE = re.compile(r"run\.floxrun/(manifest\.json|[a-z]+-\d{6}\.bin)")
 
@@ -33,7 +34,11 @@ def how_it_ended(code: int) -> dict[str, str]:
             name = signal.Signals(-code).name
         except ValueError:
             name = f"signal {-code}"
-        hint = "out of memory?" if name == "SIGKILL" else "a crash in native code"
+        hint = "the strategy, or somebody outside, sent that signal"
+        if name == "SIGKILL":
+            hint = "out of memory?"
+        elif name in CRASHES:
+            hint = "a crash in native code"
         return {"kind": "killed", "message": f"killed by {name}", "hint": hint}
     return {
         "kind": "no-result",
