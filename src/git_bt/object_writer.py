@@ -5,18 +5,20 @@ Nothing here moves a ref that anybody sees: that is `publish.py`.
 
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from git_bt.errors import CannotWork
 from git_bt.git_process import Result, failure
 from git_bt.model import Oid
 from git_bt.objects import TreeEntry, blob_oid, pipes, start
 from git_bt.repo import Repo
+
+T = TypeVar("T")
 
 DURABLE = (
     *("-c", "core.fsync=objects,derived-metadata,reference"),
@@ -41,11 +43,31 @@ class Draft:
     when_s: int
 
 
-class FolderGone(CannotWork):
-    """A folder of objects went while git wrote into it.
+class Vanished(CannotWork):
+    """What was written is not there, or went while it was written.
 
-    A `git gc` at the same time removes those that are empty. Writing again helps.
+    A `git gc` at the same time removes a folder of objects that is empty just before git writes
+    into it. Git's writer fails, or, where its batched fsync moves objects there, ends with 0 all
+    the same (git 2.39). Writing again helps.
     """
+
+
+_ATTEMPTS = 5  # beside a gc without end, one write of seven was lost
+
+
+def until_it_stays(write: Callable[[], T]) -> T:
+    """Write, and write again where that has vanished; return what the function returns.
+
+    Raises:
+        BtError: what it raises. What vanishes each time is no work of a gc: its cause is raised.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(Vanished):
+            return write()
+    try:
+        return write()
+    except Vanished as e:
+        raise e.__cause__ or e from None
 
 
 _GONE = re.compile(rb"unable to write file .*/objects/.*: No such file or directory")
@@ -127,7 +149,7 @@ class Writer:
         """Write commits, and return their ids in the same order; the author is git-bt.
 
         Raises:
-            FolderGone: a `git gc` ran at the same time.
+            Vanished: a `git gc` ran at the same time.
             CannotWork: the disk is full, or git refused.
         """
         for mark, draft in enumerate(drafts, 1):
@@ -171,7 +193,7 @@ class Writer:
             report = self.repo.git_dir / f"fast_import_crash_{process.pid}"
             report.unlink(missing_ok=True)
             error = failure("fast-import", Result(process.returncode, out, err))
-            raise FolderGone(error.message) if _GONE.search(err) else error
+            raise Vanished(error.message) if _GONE.search(err) else error
         return out
 
     def _unfinished(self) -> list[str]:

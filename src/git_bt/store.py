@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from git_bt import notes as results
-from git_bt.errors import CannotWork, Corrupt
+from git_bt.errors import Corrupt
 from git_bt.model import REGULAR, Bundle, Captured, CodeLine, NoteLine, Oid, RunRecord
-from git_bt.object_writer import Draft, FolderGone, Writer
+from git_bt.object_writer import Draft, Vanished, Writer, until_it_stays
 from git_bt.objects import FOLDER, Blob, Objects, TreeEntry
 from git_bt.publish import (
     GIT_PATIENCE_S,
@@ -42,16 +42,6 @@ from git_bt.sweep_records import Swept
 
 Notes = Mapping[str, Sequence[NoteLine | CodeLine]]
 """Full id of a commit to its results."""
-
-_ATTEMPTS = 5  # beside a gc without end, one write of seven was lost
-
-
-class _Lost(Corrupt):
-    """What git said it wrote is not there.
-
-    A `git gc` at the same time removes an empty folder of objects just before git's batched fsync
-    moves one into it, and git's writer ends with 0 all the same (git 2.39). Writing again helps.
-    """
 
 
 class Store(StoreReader):
@@ -106,19 +96,17 @@ class Store(StoreReader):
             if not self._adds(wanted, notes):
                 return
         message = commit_message(bundles, captured, runs, sweeps)
-        held: dict[str, Oid] = {}
-        for attempt in range(_ATTEMPTS):
+
+        def write() -> None:
+            held: dict[str, Oid] = {}
             try:
                 self._write(wanted, notes, message, held)
-                return
-            except (_Lost, FolderGone):
-                if attempt == _ATTEMPTS - 1:
-                    raise
             finally:
                 if held:  # not announced: forget that it was looked at
                     self._looked = False
                     drop(self.repo, held)
-                    held.clear()
+
+        until_it_stays(write)
 
     def _missing(self, wanted: Iterable[File]) -> list[File]:
         return [file for file in wanted if self._at(file.path) is None]
@@ -195,7 +183,7 @@ class Store(StoreReader):
         try:
             self._read_back(drafts, new)
         except Corrupt as e:
-            raise _Lost(e.message, hint=e.hint) from e
+            raise Vanished(e.message, hint=e.hint) from e
         patience_s = min(self.patience_s, GIT_PATIENCE_S)
         # The store comes first: a result is seen only together with what it names.
         updates = {
@@ -215,13 +203,13 @@ class Store(StoreReader):
             self._show(new[REF])
             for path, entry in drafts[REF].files.items():
                 if entry is None or self._at(path) != entry:
-                    raise CannotWork(f"git did not write {path}")
+                    raise Vanished(f"git did not write {path}")
                 self.objects.blob(entry.oid)
         if results.REF in new:
             there = results.Notes(self.objects, new[results.REF])
             for path, entry in drafts[results.REF].files.items():
                 if there.at(path) != entry:
-                    raise CannotWork(f"git did not write {path} of {results.REF}")
+                    raise Vanished(f"git did not write {path} of {results.REF}")
                 if entry is not None and entry.mode != FOLDER:
                     self.objects.blob(entry.oid)
 

@@ -16,7 +16,7 @@ from git_bt import sync
 from git_bt.errors import CannotWork, Corrupt, Locked
 from git_bt.fsck import fsck
 from git_bt.model import Oid
-from git_bt.object_writer import Draft, Writer
+from git_bt.object_writer import Draft, Vanished, Writer
 from git_bt.objects import TreeEntry
 from git_bt.publish import lock, swap, temporary_ref
 from git_bt.store_layout import place
@@ -336,8 +336,11 @@ def test_a_ref_that_moves_meanwhile_is_merged_too(
     assert one.git("for-each-ref", "refs/bt-tmp/").count("\n") == 0
 
 
-def test_a_merge_that_git_lost_is_written_again(one: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And given up on when it is lost each time; nothing has moved then."""
+@pytest.mark.parametrize(("where", "name"), [(Writer, "commits"), (merging, "_read_back")])
+def test_a_merge_that_gc_took_is_written_again(
+    one: Peer, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
+) -> None:
+    """While git wrote it or after; and it is given up on when it goes each time, nothing moved."""
     first = one.add(1)
     theirs = one.refs
     for ref in sync.REFS:
@@ -345,14 +348,14 @@ def test_a_merge_that_git_lost_is_written_again(one: Peer, monkeypatch: pytest.M
     second = one.add(2)
     before = one.refs
     times = iter(range(2))
-    read = merging._read_back
+    real = getattr(where, name)
 
-    def lose(*args: Any) -> None:
+    def lose(*args: Any) -> Any:
         for _ in times:
-            raise merging._Lost("gone")
-        read(*args)
+            raise Vanished("gone")
+        return real(*args)
 
-    monkeypatch.setattr(merging, "_read_back", lose)
+    monkeypatch.setattr(where, name, lose)
     sync.merge(one.objects, theirs)
     assert one.results() == {first.id, second.id}
     for ref, oid in before.items():

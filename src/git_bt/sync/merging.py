@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from git_bt import notes
-from git_bt.errors import CannotWork, Corrupt
+from git_bt.errors import Corrupt
 from git_bt.model import REGULAR, Oid
-from git_bt.object_writer import Draft, Writer
+from git_bt.object_writer import Draft, Vanished, Writer, until_it_stays
 from git_bt.objects import FOLDER, Objects, TreeEntry, blob_oid
 from git_bt.publish import (
     GIT_PATIENCE_S,
@@ -35,7 +35,6 @@ REFS = (STORE, NOTES)
 """What is shared, in the order in which it is written: a result after what it names."""
 
 MESSAGE = "merge\n"
-_MOST_LOST = 5
 _LATEST_S = 1 << 32  # a date that somebody made up must not stop a merge
 Changes = Mapping[str, notes.Change]
 
@@ -51,10 +50,6 @@ class Move:
     before: Oid | None
     after: Oid | None
     how: str
-
-
-class _Lost(CannotWork):
-    """What git said it wrote is not there: a `git gc` at the same time; writing again helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +186,9 @@ def merge(
         Locked: another writer, or a lock of git that stays.
         CannotWork: read-only, disk full, or git refused.
     """
-    held: dict[str, Oid] = {}
-    lost = 0
-    while True:
+
+    def once() -> tuple[Move, ...] | None:
+        held: dict[str, Oid] = {}
         try:
             with lock(objects.repo, patience_s):
                 refs = read_refs(objects.repo, *REFS, TEMPORARY)
@@ -201,14 +196,14 @@ def merge(
                 moves = _apply(objects, plans, held, min(patience_s, GIT_PATIENCE_S))
                 if moves is not None:
                     sweep(objects.repo, refs)
-                    return moves
-        except _Lost:
-            lost += 1
-            if lost == _MOST_LOST:
-                raise
+                return moves
         finally:
             drop(objects.repo, held)
-            held.clear()
+
+    moves = None
+    while moves is None:  # one of the refs was moved by somebody else
+        moves = until_it_stays(once)
+    return moves
 
 
 def _apply(
@@ -258,9 +253,9 @@ def _read_back(objects: Objects, plan: _Plan, new: Oid) -> None:
     try:
         lacks = [_union(objects, plan.ref, new, parent) for parent in plan.parents]
     except Corrupt as e:  # the parents were read a moment ago
-        raise _Lost(e.message, hint=e.hint) from e
+        raise Vanished(e.message, hint=e.hint) from e
     if any(lacks):
-        raise _Lost(f"git did not write all of the merge of {plan.ref}")
+        raise Vanished(f"git did not write all of the merge of {plan.ref}")
 
 
 def _when_s(repo: Repo, parents: tuple[Oid, ...]) -> int:
