@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,15 @@ def test_the_restored_snapshot_imports_alone(tmp_path: Path) -> None:
         "from importlib import import_module as load\nload('h')",
         "import importlib\nimportlib.import_module('.h', 'pkg')",
         "import importlib\nimportlib.import_module('.h', package=__package__)",
-        "import runpy\nrunpy.run_module('h')",
+        "import importlib\nimportlib.import_module(package='pkg', name='.h')",
+        "import importlib\nimportlib.import_module('h', package=other)",
+        "import importlib\nimportlib.import_module('pk' + f'g' '.h')",
+        "__import__('pkg', fromlist=['h'])", "__import__('pkg', globals(), locals(), ('h',), 0)",
+        "__import__('', globals(), fromlist=['h'], level=1)", "__import__('h', None, None, [], 1)",
+        "import pkgutil\npkgutil.resolve_name('pkg.h:x')",
+        "import runpy\nrunpy.run_module('h')", "import runpy\nrunpy.run_path('h.py')",
+        "import importlib.util as u\nu.spec_from_file_location('a', 'pkg/h.py')",
+        "from importlib.machinery import SourceFileLoader as L\nL('h', path='./h.py')",
         "\ufeffimport h", "# coding: cp1252\nimport h # \x80".encode("latin-1"),
         "import h\r\nx = 1\r\n", "async def f():\n    import h", "import os, h as k, sys",
         "match 1:\n    case 1:\n        import h", "lambda: __import__('h')",
@@ -155,6 +164,12 @@ def test_every_form_of_import_counts(source: str | bytes, tmp_path: Path) -> Non
     [
         ("import importlib\nimportlib.import_module(name)", "dynamic_import"),
         ("__import__(f'x{1}')", "dynamic_import"),
+        ("__import__('x', fromlist=names)", "dynamic_import"),
+        ("__import__('\\ud800')", "dynamic_import"),
+        ("import runpy\nrunpy.run_path('\\0')", "dynamic_import"),
+        ("import importlib\nimportlib.import_module('.x', name)", "dynamic_import"),
+        ("import importlib\nlist(map(importlib.import_module, names))", "dynamic_import"),
+        ("import runpy\nrunpy.run_path(name)", "dynamic_import"),
         ("import runpy\nrunpy.run_path('x.py')", "dynamic_import"),
         ("import sys\nsys.path.insert(0, 'lib')", "dynamic_import"),
         ("from sys import path\npath.append('lib')", "dynamic_import"),
@@ -182,6 +197,47 @@ def test_built_in_modules_are_never_local(source: str, tmp_path: Path) -> None:
     plant(tmp_path, {"strategy.py": source, "time.py": "", "os.py": "", "io.py": "", "sys.py": ""})
 
     assert found(tmp_path) == (["strategy.py"], [])
+
+
+@pytest.mark.parametrize(
+    "exports",
+    [
+        "__all__: list[str] = ['a', 'b']", "__all__ = ['a']\n__all__ += ['b']",
+        "__all__ = ['a'] + ['b']", "__all__ = 'a b'.split()", "__all__ = [*('a',), *['b']]",
+        "__all__ = ['a']\n__all__.append('b')", "__all__ = []\n__all__.extend(('a', 'b'))",
+        "try:\n    __all__ = ['a', 'b']\nfinally: ...",
+    ],
+)  # fmt: skip
+def test_a_star_loads_what_all_names(exports: str, tmp_path: Path) -> None:
+    """However `__all__` is put together: CPython imports the submodules that it names."""
+    tree = {"strategy.py": "from pkg import *", "pkg/a.py": "", "pkg/b.py": "", "pkg/c.py": ""}
+    plant(tmp_path, {**tree, "pkg/__init__.py": exports})
+    paths, kinds = found(tmp_path)
+
+    assert loaded(tmp_path, "strategy.py") | {"strategy.py"} == set(paths)
+    assert paths == ["pkg/__init__.py", "pkg/a.py", "pkg/b.py", "strategy.py"]
+    assert kinds == []
+
+
+def test_a_package_that_is_run_loads_its_main(tmp_path: Path) -> None:
+    """`runpy.run_module` of a package runs `__main__`, and what that imports."""
+    plant(
+        tmp_path,
+        {
+            "strategy.py": "import runpy\nrunpy.run_module('pkg')",
+            "pkg/__init__.py": "", "pkg/__main__.py": "import h", "h.py": "",
+        },
+    )  # fmt: skip
+
+    assert found(tmp_path)[0] == ["h.py", "pkg/__init__.py", "pkg/__main__.py", "strategy.py"]
+
+
+@pytest.mark.parametrize("suffix", [".pyc", EXTENSION_SUFFIXES[0], ".so"])
+def test_a_compiled_module_is_left_out_and_said(suffix: str, tmp_path: Path) -> None:
+    """It belongs to one machine; without a word the restored strategy would lack it."""
+    plant(tmp_path, {"strategy.py": "import fast, json", f"fast{suffix}": b"\0"})
+
+    assert found(tmp_path) == (["strategy.py"], ["source_undecodable"])
 
 
 def test_cycles_and_size(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 What CPython would load from the project counts: `__init__` files of every package on the way,
 namespace packages, submodules named in `from … import`, names that a module of the standard
 library has too. The search path is that of a run: the entry's folder, the project root, its
-`src/`. Modules installed elsewhere are the environment, and compiled extensions are left out:
-they belong to one machine.
+`src/`. Modules installed elsewhere are the environment. Compiled ones, which belong to one machine,
+are left out, and it is said.
 """
 
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
+from sys import stdlib_module_names
 
 from git_bt.capture.listing import leaves, link_fault
-from git_bt.capture.source import Parsed, Reference, parse_source
+from git_bt.capture.source import Parsed, Place, Reference, parse_source
+from git_bt.capture.spec import NAME
 from git_bt.errors import CannotWork
 from git_bt.files import Files
 from git_bt.model import Notice
@@ -28,6 +31,7 @@ NEVER_LOCAL = {
     "posixpath", "pwd", "site", "stat", "sys", "time", "zipimport",
 }  # fmt: skip
 _PARSED = (".py", ".pyw", ".ipynb")
+_COMPILED = (".pyc", *EXTENSION_SUFFIXES)
 
 
 def find_imports(files: Files, root: str, entry: str) -> tuple[tuple[str, ...], list[Notice]]:
@@ -77,6 +81,8 @@ class _Closure:
                 done.add(path)
                 for reference in self._parse(path).references:
                     self.refer(reference, path)
+                for place in self._parse(path).places:
+                    self._find(place)
         for path in self.found:
             self.notices += self._parse(path).notices
 
@@ -102,6 +108,15 @@ class _Closure:
         below = self._walk(reference.module, folders)
         for name in self._names(reference, below):
             self._walk((name,), below)
+
+    def _find(self, place: Place) -> None:
+        """Add a file that is named by its path, which is meant from where the run starts."""
+        for folder in dict.fromkeys((posixpath.dirname(self.entry), self.root)):
+            path = posixpath.normpath(posixpath.join(folder, place.path))
+            if not leaves(path) and self.files.find(path) is not None:
+                self._add(path)
+                return
+        self.notices.append(place.notice)
 
     def _names(self, reference: Reference, folders: tuple[str, ...]) -> Iterable[str]:
         if "*" not in reference.names or len(folders) != 1:
@@ -160,7 +175,18 @@ class _Closure:
                 return _Located(place + ".py", ())
             if self.files.is_folder(place):
                 portions.append(place)
-        return _Located(None, tuple(portions)) if portions else None
+        if portions:
+            return _Located(None, tuple(portions))
+        if name not in stdlib_module_names:
+            self._say_compiled([posixpath.join(folder, name) for folder in folders])
+        return None
+
+    def _say_compiled(self, stems: list[str]) -> None:
+        for path in [stem + suffix for stem in stems for suffix in _COMPILED]:
+            if self.files.find(path) is not None:
+                message = f"{path} is compiled, and left out; if it can move, list it in {NAME}"
+                self.notices.append(Notice(kind="source_undecodable", message=message, path=path))
+                return
 
     def _add(self, path: str) -> None:
         if path in self.found:

@@ -11,21 +11,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from git_bt.files.view import is_utf8
 from git_bt.model import Notice
 
+_IMPORT = ("name", "globals", "locals", "fromlist", "level")
 _IMPORT_CALLS = {
-    "__import__", "builtins.__import__", "importlib.__import__", "importlib.import_module",
-    "runpy.run_module",
-}  # fmt: skip
-_PATH_CALLS = {
-    "runpy.run_path", "importlib.util.spec_from_file_location", "imp.load_source",
-    "importlib.machinery.SourceFileLoader",
+    **dict.fromkeys(("__import__", "builtins.__import__", "importlib.__import__"), _IMPORT),
+    "importlib.import_module": ("name", "package"),
+    "pkgutil.resolve_name": ("name",),
+    "runpy.run_module": ("mod_name",),
+}
+_FILE_CALLS = {
+    "runpy.run_path": ("path_name",),
+    "importlib.util.spec_from_file_location": ("name", "location"),
+    "importlib.machinery.SourceFileLoader": ("fullname", "path"),
+    "imp.load_source": ("name", "pathname"),
+}
+_FOLDER_CALLS = {
     *("sys.path." + verb for verb in ("append", "extend", "insert")), "site.addsitedir",
 }  # fmt: skip
 _CALLERS = (
-    b"import_module", b"__import__", b"runpy", b"spec_from_file", b"load_source", b"addsitedir",
-    b"SourceFileLoader", b"path",
+    b"import_module", b"__import__", b"resolve_name", b"runpy", b"spec_from_file", b"load_source",
+    b"addsitedir", b"SourceFileLoader", b"path",
 )  # fmt: skip
+_OWN_PACKAGE = ("__package__", "__name__", "__spec__.parent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +47,19 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A file that is loaded by its path, and what is to be said where no such file is found."""
+
+    path: str
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """What one source refers to. `exports` is its `__all__`, as far as that is constant."""
 
     references: tuple[Reference, ...] = ()
+    places: tuple[Place, ...] = ()
     exports: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
@@ -62,15 +80,13 @@ def parse_source(data: bytes, path: str) -> Parsed:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
         return Parsed(notices=(_unparsed(data, path, e),))
     references = [r for node in _statements(tree) for r in _statement(node)]
-    notices: list[Notice] = []
-    if any(
-        word in data for word in _CALLERS
-    ):  # few files, and looking into all expressions is slow
-        calls = _Calls(path, _aliases(tree))
-        calls.read(tree)
-        references += calls.references
-        notices += calls.notices
-    return Parsed(tuple(references), _exports(tree), tuple(notices))
+    exports = _exports(tree)
+    if not any(word in data for word in _CALLERS):
+        return Parsed(tuple(references), exports=exports)
+    calls = _Calls(path, _aliases(tree))  # few files, and looking into all expressions is slow
+    calls.read(tree)
+    references += calls.references
+    return Parsed(tuple(references), tuple(calls.places), exports, tuple(calls.notices))
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
@@ -95,14 +111,27 @@ def _statement(node: ast.AST) -> Iterator[Reference]:
 
 
 def _exports(tree: ast.Module) -> tuple[str, ...]:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
-        ):
-            items = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else []
-            values = [item.value for item in items if isinstance(item, ast.Constant)]
-            return tuple(value for value in values if isinstance(value, str))
-    return ()
+    """Return the words in whatever makes `__all__`: a name too many is no file, and costs nothing.
+
+    It may be assigned, added to and extended, also where that is guarded.
+    """
+    values: list[ast.expr] = []
+    for node in _statements(tree):
+        if isinstance(node, ast.Assign) and any(_is_all(target) for target in node.targets):
+            values.append(node.value)
+        elif isinstance(node, ast.AnnAssign | ast.AugAssign) and _is_all(node.target):
+            values += [node.value] if node.value is not None else []
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            function = node.value.func
+            is_more = isinstance(function, ast.Attribute) and _is_all(function.value)
+            values += node.value.args if is_more else []
+    constants = (n for v in values for n in ast.walk(v) if isinstance(n, ast.Constant))
+    words = (word for n in constants if isinstance(n.value, str) for word in n.value.split())
+    return tuple(dict.fromkeys(words))
+
+
+def _is_all(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "__all__"
 
 
 def _unparsed(data: bytes, path: str, error: Exception) -> Notice:
@@ -160,44 +189,101 @@ class _Calls:
         self.path = path
         self.aliases = aliases
         self.references: list[Reference] = []
+        self.places: list[Place] = []
         self.notices: list[Notice] = []
 
     def read(self, tree: ast.Module) -> None:
+        called = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                name = self._dotted(node.func)
-                if name in _IMPORT_CALLS:
-                    self._import(node)
-                elif name in _PATH_CALLS:
-                    self._notice(node, f"{name}() names a place that is not followed")
+                called.add(node.func)
+                self._call(node, self._dotted(node.func))
             elif isinstance(node, ast.AugAssign) and self._dotted(node.target) == "sys.path":
-                self._notice(node, "sys.path is changed, which is not followed")
+                self.notices.append(self._said(node, "sys.path is changed, which is not followed"))
+            elif isinstance(node, ast.Name | ast.Attribute) and node not in called:
+                name = self._dotted(node)
+                if isinstance(node.ctx, ast.Load) and name in _IMPORT_CALLS | _FILE_CALLS:
+                    what = f"{name} is handed on, and what it loads is not followed"
+                    self.notices.append(self._said(node, what))
 
-    def _dotted(self, node: ast.expr) -> str:
+    def _call(self, node: ast.Call, name: str) -> None:
+        if name in _IMPORT_CALLS:
+            self._import(node, name, _arguments(node, _IMPORT_CALLS[name]))
+        elif name in _FILE_CALLS or name in _FOLDER_CALLS:
+            notice = self._said(node, f"{name}() names a place that is not followed")
+            given = _arguments(node, _FILE_CALLS.get(name, ()))
+            place = _constant(next(reversed(given.values()), None))
+            if place is not None:
+                self.places.append(Place(place, notice))
+            else:
+                self.notices.append(notice)
+
+    def _dotted(self, node: ast.expr | None) -> str:
         parts = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
             node = node.value
         if not isinstance(node, ast.Name):
             return ""
-        first = self.aliases.get(node.id, node.id if node.id == "__import__" else "")
-        return ".".join([first, *reversed(parts)])
+        own = node.id if node.id.startswith("__") else ""  # of every module
+        return ".".join([self.aliases.get(node.id, own), *reversed(parts)])
 
-    def _import(self, node: ast.Call) -> None:
-        first = node.args[0] if node.args else next((k.value for k in node.keywords), None)
-        if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-            self._notice(node, "the module's name is computed, so it is not followed")
+    def _import(self, node: ast.Call, function: str, given: dict[str, ast.expr]) -> None:
+        text = _constant(next(iter(given.values()), None))
+        package, names = given.get("package"), _words(given.get("fromlist"))
+        anchor = _constant(package)
+        is_own = package is None or self._dotted(package) in _OWN_PACKAGE
+        is_placed = text is None or text[:1] != "." or is_own or anchor is not None
+        if text is None or names is None or not is_placed:
+            what = "the module's name is computed, so it is not followed"
+            self.notices.append(self._said(node, what))
             return
-        name = first.value.lstrip(".")
-        level = len(first.value) - len(name)
-        package = node.args[1] if len(node.args) > 1 else None
-        if level and isinstance(package, ast.Constant) and isinstance(package.value, str):
-            parts = package.value.split(".")
-            parts = parts[: len(parts) - level + 1]
-            self.references.append(Reference((*parts, *name.split("."))))
-        elif name:
-            self.references.append(Reference(tuple(name.split(".")), level=level))
+        name = text.partition(":")[0].lstrip(".")
+        level = len(text) - len(text.lstrip(".")) or _level(given.get("level"))
+        module = tuple(name.split(".")) if name else ()
+        if level and anchor is not None:
+            parts = anchor.split(".")
+            module, level = (*parts[: len(parts) - level + 1], *module), 0
+        if function == "runpy.run_module":
+            names = ("__main__",)
+        if module or level:
+            self.references.append(Reference(module, names, level))
 
-    def _notice(self, node: ast.expr | ast.stmt, what: str) -> None:
+    def _said(self, node: ast.expr | ast.stmt, what: str) -> Notice:
         message = f"{self.path}:{node.lineno}: {what}; list the file in strategy.yaml"
-        self.notices.append(Notice(kind="dynamic_import", message=message, path=self.path))
+        return Notice(kind="dynamic_import", message=message, path=self.path)
+
+
+def _arguments(node: ast.Call, names: tuple[str, ...]) -> dict[str, ast.expr]:
+    """Return what a call gives of these parameters, in their order."""
+    given = dict(zip(names, node.args, strict=False))
+    given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
+    return {name: given[name] for name in names if name in given}
+
+
+def _constant(node: ast.expr | None) -> str | None:
+    """Return a text that is written out, if in parts, and that a path can hold."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) and is_utf8(node.value) else None
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.JoinedStr):
+        parts = node.values
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [node.left, node.right]
+    texts = [text for part in parts if (text := _constant(part)) is not None]
+    return "".join(texts) if parts and len(texts) == len(parts) else None
+
+
+def _words(node: ast.expr | None) -> tuple[str, ...] | None:
+    """Return a list of texts; nothing for no list, None for one that is computed."""
+    if node is None or (isinstance(node, ast.Constant) and not node.value):
+        return ()
+    if not isinstance(node, ast.List | ast.Tuple):
+        return None
+    words = [word for item in node.elts if (word := _constant(item)) is not None]
+    return tuple(words) if len(words) == len(node.elts) else None
+
+
+def _level(node: ast.expr | None) -> int:
+    value = node.value if isinstance(node, ast.Constant) else 0
+    return value if isinstance(value, int) else 0
