@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "spool_reading": BASE | {"spool"},
     "sweeping": BASE | {"reports"},
     "ranking": BASE,
-    "sweep_outlines": BASE | {"ranking"},
+    "sweep_outlines": BASE | {"ranking", "sweeping"},
     "git_process": {"errors"},
     "repo": {"errors", "model", "git_process"},
     "objects": {"errors", "model", "git_process", "repo"},

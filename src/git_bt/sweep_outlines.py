@@ -1,39 +1,29 @@
 """A sweep in one line, from its chunks as they lie in the store: counts, times and names; pure.
 
-For lists, which would wait long for runs that they do not show. What is counted is what
-`ranking.py` counts. Whether a chunk is canonical is not asked here: `sweep_chunks.py` does, for all
-who use its values.
+No run is decoded: a list would wait long for what it does not show. Settings are told apart as
+`ranking.py` tells them. Whether a chunk is canonical is not asked here: `sweep_chunks.py` does, for
+all who use its values.
 """
 
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from git_bt.errors import Corrupt
 from git_bt.ranking import value_key
 from git_bt.sweep_chunks import FIXED, scalar_of
+from git_bt.sweep_records import Sweep, sweep_id
+from git_bt.sweeping import SweepHead
 
 _STARTED, _WRITER, _SEQ, _STATUS = map(FIXED.index, ("started_ns", "writer", "seq", "status"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
-    """How many runs a sweep has, how many of them failed, of how many settings; when; of what."""
-
-    runs: int
-    failed: int
-    settings: int
-    first_ns: int
-    last_ns: int
-    metrics: tuple[str, ...]
-
-
-def outline(chunks: Iterable[tuple[str, bytes]]) -> Outline:
-    """Return the outline of a sweep.
+def head_of(sweep: Sweep, chunks: Iterable[tuple[str, bytes]]) -> SweepHead:
+    """Return a sweep in one line.
 
     Args:
+        sweep: what all its runs share.
         chunks: all of it, each with how messages call it; the same run may stand in two.
 
     Raises:
@@ -64,7 +54,13 @@ def outline(chunks: Iterable[tuple[str, bytes]]) -> Outline:
                 settings.add(_setting(row, given, key) or "\0".join(run))
         except (UnicodeDecodeError, csv.Error, ValueError, IndexError) as e:
             raise Corrupt(f"{what}: {e}", hint="git bt fsck") from e
-    return Outline(
+    return SweepHead(
+        id=sweep_id(sweep),
+        name=sweep.name,
+        snapshot=sweep.snapshot,
+        engine=sweep.engine,
+        tape=sweep.tape,
+        tape_sha256=sweep.tape_sha256,
         runs=len(seen),
         failed=failed,
         settings=len(settings),

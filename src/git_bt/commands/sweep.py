@@ -14,11 +14,11 @@ from git_bt.commands.programs import ALONE, is_startable
 from git_bt.commands.workspace import open_workspace
 from git_bt.errors import Incomplete, Usage
 from git_bt.model import Notice
-from git_bt.ranking import by_setting, median, number, rank, unsteady
+from git_bt.ranking import median, number, rank, unsteady
 from git_bt.store import Store
 from git_bt.sweep_chunks import decode_chunk
-from git_bt.sweep_outlines import Outline, last_start, outline
-from git_bt.sweep_records import Scalar, Sweep, SweepRun, Swept, sweep_id, sweep_run_id
+from git_bt.sweep_outlines import head_of, last_start
+from git_bt.sweep_records import Scalar, SweepRun, Swept, sweep_id, sweep_run_id
 from git_bt.sweeping import (
     BestReport,
     MergedReport,
@@ -40,7 +40,7 @@ def ls(*, cwd: Path | None = None) -> SweepsReport:
     with open_workspace(cwd) as workspace:
         store = workspace.need_store()
         notices = flush_to_read(store)
-        heads = [_outlined(store, digest) for digest in store.sweep_ids()]
+        heads = [_head(store, digest) for digest in store.sweep_ids()]
     heads.sort(key=lambda head: (-head.last_ns, head.id))
     return SweepsReport(sweeps=tuple(heads), notices=notices)
 
@@ -60,11 +60,12 @@ def show(name: str | None = None, *, cwd: Path | None = None) -> SweepReport:
         store = workspace.need_store()
         notices = flush_to_read(store)
         swept, more = find_sweep(store, name)
+        head = _head(store, sweep_id(swept.sweep))
     good = [run for run in swept.runs if run.status == "ok"]
     errors = Counter(run.error or "no reason" for run in swept.runs if run.status != "ok")
     on = Counter(run.environment for run in swept.runs)
     return SweepReport(
-        head=head_of(swept),
+        head=head,
         elapsed_ns=sum(run.elapsed_ns for run in swept.runs),
         parameters=tuple(_parameters(swept.runs)),
         metrics=tuple(_spread(name, good) for name in _names(good)),
@@ -104,12 +105,13 @@ def best(
         store = workspace.need_store()
         notices = flush_to_read(store)
         swept, more = find_sweep(store, name)
+        head = _head(store, sweep_id(swept.sweep))
         check_metric(swept, metric)
         ranking = rank(swept.runs, metric, lowest=lowest)
         best_run = ranking.ranked[0].run if ranking.ranked else None
         startable = best_run is None or is_startable(workspace, swept, best_run)
     return BestReport(
-        head=head_of(swept),
+        head=head,
         metric=metric,
         lowest=lowest,
         of=len(ranking.ranked),
@@ -211,40 +213,8 @@ def check_metric(swept: Swept, metric: str) -> None:
         raise Usage(f"no run of sweep {swept.sweep.name} has a metric {metric}", hint=hint)
 
 
-def _outlined(store: Store, digest: str) -> SweepHead:
-    """Return a sweep in one line, without its runs."""
-    return _head(store.sweep_alone(digest), outline(store.sweep_chunks(digest)))
-
-
-def head_of(swept: Swept) -> SweepHead:
-    """Return a sweep in one line."""
-    runs = swept.runs
-    counted = Outline(
-        runs=len(runs),
-        failed=sum(run.status != "ok" for run in runs),
-        settings=len(by_setting(runs)),
-        first_ns=min((run.started_ns for run in runs), default=0),
-        last_ns=max((run.started_ns for run in runs), default=0),
-        metrics=_names(runs),
-    )
-    return _head(swept.sweep, counted)
-
-
-def _head(sweep: Sweep, counted: Outline) -> SweepHead:
-    return SweepHead(
-        id=sweep_id(sweep),
-        name=sweep.name,
-        snapshot=sweep.snapshot,
-        engine=sweep.engine,
-        tape=sweep.tape,
-        tape_sha256=sweep.tape_sha256,
-        runs=counted.runs,
-        failed=counted.failed,
-        settings=counted.settings,
-        first_ns=counted.first_ns,
-        last_ns=counted.last_ns,
-        metrics=counted.metrics,
-    )
+def _head(store: Store, digest: str) -> SweepHead:
+    return head_of(store.sweep_alone(digest), store.sweep_chunks(digest))
 
 
 def _names(runs: Sequence[SweepRun]) -> tuple[str, ...]:
