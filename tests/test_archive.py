@@ -335,7 +335,7 @@ def test_damage_never_raises_anything_else(tmp_path_factory, data: st.DataObject
 LIMITS: dict[str, tuple[bytes, Limits, str]] = {
     "members": (member("a") + member("b") + END, Limits(members=1), "more than 1 members"),
     "names": (member("aa") + member("bb") + END, Limits(names=3), "names of more than 3 bytes"),
-    "member": (member("a", b"xyz") + END, Limits(member=2), "more than is allowed"),
+    "size": (member("a", b"xyz") + END, Limits(total=2), "more than is allowed"),
     "total": (member("a", b"xy") + member("b", b"xy") + END, Limits(total=3), "more than is"),
     "extended headers": (
         b"".join(pax(("comment", b"c"), kind=b"g") for _ in range(40)) + END,
@@ -356,7 +356,7 @@ def test_limits(tmp_path: Path, name: str) -> None:
 
 def test_at_the_limit_is_read(tmp_path: Path) -> None:
     """What is exactly as much as allowed is allowed."""
-    limits = Limits(members=2, total=4, member=2)
+    limits = Limits(members=2, total=4)
 
     assert len(unpack(tmp_path, member("a", b"xy") + member("b", b"xy") + END, limits)) == 2
 

@@ -134,10 +134,7 @@ class Repo:
     def _settings(self) -> dict[str, list[str]]:
         if not self._config:
             self._config[""] = []  # read, even when there is nothing
-            for entry in self.git("config", "-z", "--list").out.split(b"\0"):
-                name, equals, value = entry.decode(errors="surrogateescape").partition("\n")
-                # A key without `=` is git's short way to say true.
-                self._config.setdefault(name, []).append(value if equals else "true")
+            self._config.update(_settings(self.git("config", "-z", "--list").out))
         return self._config
 
     def config(self, key: str) -> str | None:
@@ -152,15 +149,7 @@ class Repo:
             Usage: the value is no such number.
         """
         value = self.config(key)
-        if value is None:
-            return default
-        match = re.fullmatch(r"([+-]?\d{1,18})([kmg]?)", value.strip().lower())
-        if match is None:
-            raise Usage(
-                f"git config {key}: {value!r} is not a whole number",
-                hint=f"git config {key} 10m, or git config --unset {key}",
-            )
-        return int(match[1]) * _UNITS[match[2]]
+        return default if value is None else whole_number(key, value)
 
     def is_partial(self) -> bool:
         """Tell whether a filter left objects out of this clone."""
@@ -215,6 +204,47 @@ def _not_found(where: Path, found: Result, lines: list[str]) -> BtError:
     if len(lines) > 4:
         return CannotWork(f"the path of the repository at {where} has a newline in it")
     return CannotWork(f"git cannot read the repository at {where}: {found.complaint}")
+
+
+def user_settings() -> dict[str, list[str]]:
+    """Return the values by key where there is no repository: the user's, and those of `git -c`."""
+    try:
+        with git_at_hand():
+            done = subprocess.run(
+                ["git", *SAFE, f"--git-dir={os.devnull}", "config", "-z", "--list"],
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+    except CannotWork:
+        return {}  # an archive can be judged without git
+    return _settings(done.stdout)
+
+
+def whole_number(key: str, value: str) -> int:
+    """Return a whole number of git's configuration; k, m and g multiply by 1024.
+
+    Raises:
+        Usage: the value is no such number.
+    """
+    match = re.fullmatch(r"([+-]?\d{1,18})([kmg]?)", value.strip().lower())
+    if match is None:
+        raise Usage(
+            f"git config {key}: {value!r} is not a whole number",
+            hint=f"git config {key} 10m, or git config --unset {key}",
+        )
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _settings(listed: bytes) -> dict[str, list[str]]:
+    """Return the values of each key of `git config -z --list`, the one that counts last."""
+    found: dict[str, list[str]] = {}
+    for entry in listed.split(b"\0"):
+        name, equals, value = entry.decode(errors="surrogateescape").partition("\n")
+        # A key without `=` is git's short way to say true.
+        found.setdefault(name, []).append(value if equals else "true")
+    return found
 
 
 def _config_key(key: str) -> str:

@@ -12,7 +12,8 @@ from conftest import GitRepo, make_repo
 from floxkit import write_tape
 from git_bt.commands.export import export
 from git_bt.commands.import_ import import_archives
-from git_bt.errors import CannotWork, ExitCode, Incomplete, Usage
+from git_bt.commands.show import show
+from git_bt.errors import CannotWork, Corrupt, ExitCode, Incomplete, Usage
 from git_bt.model import Verdict
 from projects import (
     CROSS,
@@ -257,3 +258,47 @@ def test_export_of_what_was_never_packed_says_so(project: GitRepo) -> None:
         export("strategies/new", cwd=project.path)
     with pytest.raises(Usage, match="no bundle"):
         export("abcdef", cwd=project.path)
+
+
+# -- how much an archive may hold -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("bt.archiveMembers", "3", "more than 3 members"),
+        ("bt.archiveSize", "1k", "is more than is allowed"),
+    ],
+)
+@pytest.mark.parametrize("inside", [True, False])
+def test_limits_are_git_config(
+    project: GitRepo,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    value: str,
+    words: str,
+    inside: bool,
+) -> None:
+    """The repository's, or the user's where there is none; the hint says how to allow more."""
+    path = export(ONCE, to=str(tmp_path / "a.tar"), cwd=project.path).path
+    if inside:
+        project.git("config", key, value)
+    else:
+        monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+        monkeypatch.setenv("GIT_CONFIG_KEY_0", key)
+        monkeypatch.setenv("GIT_CONFIG_VALUE_0", value)
+
+    with pytest.raises(Corrupt, match=words) as caught:
+        show(str(path), cwd=project.path if inside else tmp_path)
+
+    assert f"git -c {key}=" in (caught.value.hint or "")
+
+
+def test_a_limit_that_is_no_number_is_usage(project: GitRepo, tmp_path: Path) -> None:
+    """In git's own units, or refused by name."""
+    path = export(ONCE, to=str(tmp_path / "a.tar"), cwd=project.path).path
+    project.git("config", "bt.archiveSize", "4 GiB")
+
+    with pytest.raises(Usage, match=r"git config bt\.archiveSize: '4 GiB' is not a whole number"):
+        show(str(path), cwd=project.path)

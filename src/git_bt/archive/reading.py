@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from git_bt.archive.entries import BLOCK, CHUNK, Entry
-from git_bt.archive.stream import Limits, Stream, open_file, open_stream, refuse_others
+from git_bt.archive.stream import (
+    ALLOW_MEMBERS,
+    ALLOW_SIZE,
+    Limits,
+    Stream,
+    open_file,
+    open_stream,
+    refuse_others,
+)
 from git_bt.errors import CannotWork, Corrupt
 from git_bt.model import EXECUTABLE, REGULAR, Data, Member, OnDisk, Source
 from git_bt.paths import check_path, check_paths, fold
@@ -117,7 +125,7 @@ class _Reading:
         _check_sum(block, first=self.headers == 0)
         self.headers += 1
         if self.headers > 3 * self.limits.members + 16 or len(self.found) >= self.limits.members:
-            raise Corrupt(f"more than {self.limits.members} members")
+            raise Corrupt(f"more than {self.limits.members} members", hint=ALLOW_MEMBERS)
         kind = block[156:157]
         size = _number(block[124:136], "size")
         if kind in (b"x", b"g", b"L"):
@@ -194,8 +202,11 @@ class _Reading:
         if path in self.found:
             raise Corrupt(f"member {path!r:.200} stands twice")
         self.total += size
-        if size > self.limits.member or self.total > self.limits.total:
-            raise Corrupt(f"member {path!r:.200} of {size} bytes is more than is allowed")
+        if self.total > self.limits.total:
+            raise Corrupt(
+                f"member {path!r:.200} of {size} bytes is more than is allowed",
+                hint=ALLOW_SIZE,
+            )
         self.stream.check(size)
         mode = EXECUTABLE if _number(block[100:108], "mode") & 0o100 else REGULAR
         digest = hashlib.sha256()

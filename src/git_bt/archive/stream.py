@@ -18,6 +18,9 @@ from git_bt.errors import CannotWork, Corrupt, Incomplete, Usage
 RATIO_FREE = 16 << 20
 """Below so many bytes no ratio is held against a compressed archive."""
 
+ALLOW_MEMBERS = "to allow a million: git -c bt.archiveMembers=1000k bt …"
+ALLOW_SIZE = "to allow 64 GiB: git -c bt.archiveSize=64g bt …"
+
 _GZIP = b"\x1f\x8b"
 _OTHERS: Mapping[bytes, tuple[str, str]] = {
     b"\xfd7zXZ\0": ("xz-compressed", "unpack it first: xz -d FILE"),
@@ -37,7 +40,6 @@ class Limits:
     members: int = 100_000
     names: int = 16 << 20  # of all members and folders; each part of each name is looked at
     total: int = 4 << 30
-    member: int = 4 << 30
     ratio: int = 100  # of a compressed archive's content to its size, past RATIO_FREE
 
 
@@ -86,6 +88,7 @@ class Stream:
     chunks: Iterator[bytes]
     allowed: int
     why: str
+    hint: str
     offset: int = 0
     buffer: bytes = b""
     used: int = 0  # of the buffer; slicing the rest off each time would copy it each time
@@ -110,7 +113,7 @@ class Stream:
     def check(self, coming: int) -> None:
         """Refuse what is announced before a byte of it is unpacked."""
         if self.offset + coming > self.allowed:
-            raise Corrupt(self.why)
+            raise Corrupt(self.why, hint=self.hint)
 
 
 def open_stream(file: BinaryIO, head: bytes, size: int, limits: Limits) -> Stream:
@@ -120,13 +123,14 @@ def open_stream(file: BinaryIO, head: bytes, size: int, limits: Limits) -> Strea
     """
     # Headers and padding come on top of what the members hold.
     allowed = limits.total + (limits.members + 64) * 4 * BLOCK
-    why = f"holds more than {limits.total} bytes"
+    why, hint = f"holds more than {limits.total} bytes", ALLOW_SIZE
     if not head.startswith(_GZIP):
-        return Stream(iter(lambda: file.read(CHUNK), b""), allowed, why)
+        return Stream(iter(lambda: file.read(CHUNK), b""), allowed, why, hint)
     by_ratio = max(RATIO_FREE, size * limits.ratio)
     if by_ratio < allowed:
         allowed, why = by_ratio, f"expands to more than {limits.ratio} times its {size} bytes"
-    return Stream(_inflate(file), allowed, why)
+        hint = "where you trust it, unpack it first: gzip -d FILE"
+    return Stream(_inflate(file), allowed, why, hint)
 
 
 def _inflate(file: BinaryIO) -> Iterator[bytes]:

@@ -11,10 +11,14 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import BtError, CannotWork, Incomplete, Usage
 from git_bt.model import Bundle, Oid, RunRecord, Strategy
+
+if TYPE_CHECKING:
+    from git_bt.archive import Entries
 
 _ID = re.compile(r"[0-9a-f]{4,64}")
 _CITED = re.compile(r"git-bt bundle ([0-9a-f]{64})")
@@ -116,16 +120,26 @@ def fetch(workspace: Workspace, named: Named) -> Found:
     if named.fault is not None:
         raise named.fault
     if named.archive is not None:
-        from git_bt.archive import open_archive
         from git_bt.flox_layout import read_flox
 
-        place = Path(tempfile.mkdtemp(dir=workspace.scratch))
-        bundle = read_flox(open_archive(named.archive, place))
+        bundle = read_flox(_entries(workspace, named.archive))
         return Found(bundle=bundle, strategy=bundle.manifest.entry_point, record=None)
     if named.id is not None:
         return _here(workspace, named.id, named.tied)
     assert named.strategy is not None
     return baseline(workspace, named.strategy.name)
+
+
+def _entries(workspace: Workspace, path: Path) -> "Entries":
+    """Return what an archive holds, within git config bt.archiveMembers and bt.archiveSize."""
+    from git_bt.archive import Limits, open_archive
+
+    usual = Limits()
+    limits = Limits(
+        members=workspace.config_int("bt.archiveMembers", usual.members),
+        total=workspace.config_int("bt.archiveSize", usual.total),
+    )
+    return open_archive(path, Path(tempfile.mkdtemp(dir=workspace.scratch)), limits)
 
 
 def _here(workspace: Workspace, bundle_id: str, tied: str | None) -> Found:

@@ -167,7 +167,7 @@ def _declared(workspace: Workspace) -> list[Path]:
 
 
 def _folders(workspace: Workspace) -> Iterator[Path]:
-    roots = () if workspace.repo is None else workspace.repo.config_all("bt.tapes")
+    roots = workspace.config_all("bt.tapes")
     for root in roots:
         base = workspace.top / Path(root).expanduser()
         for folder, _, names in os.walk(base):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from git_bt.commands.git_state import lies_in
 from git_bt.errors import CannotWork, Usage
 from git_bt.objects import Objects
-from git_bt.repo import Repo
+from git_bt.repo import Repo, user_settings, whole_number
 
 if TYPE_CHECKING:
     from git_bt.files import Files
@@ -124,8 +124,24 @@ class Workspace:
         return str(path)
 
     def config(self, key: str) -> str | None:
-        """Return a value of git's configuration, None without a repository."""
-        return None if self.repo is None else self.repo.config(key)
+        """Return a value of git's configuration; without a repository, of the user's."""
+        values = self.config_all(key)
+        return values[-1] if values else None
+
+    def config_all(self, key: str) -> tuple[str, ...]:
+        """Return every value of a key, the one that counts last."""
+        if self.repo is not None:
+            return self.repo.config_all(key)
+        return tuple(self._user_settings.get(key.lower(), ()))
+
+    def config_int(self, key: str, default: int) -> int:
+        """Return a whole number of git's configuration; raises Usage where it is none."""
+        value = self.config(key)
+        return default if value is None else whole_number(key, value)
+
+    @cached_property
+    def _user_settings(self) -> dict[str, list[str]]:
+        return user_settings()
 
     @property
     def cache(self) -> Path | None:
