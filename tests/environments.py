@@ -1,5 +1,6 @@
-"""The Pythons that have heavy engines, as scripts/test --engines makes them."""
+"""The Pythons of heavy engines, as scripts/test --engines makes them, and git-bt for them."""
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,3 +23,14 @@ def environment(name: str) -> Callable[[], str]:
         return str(found)
 
     return python
+
+
+def git_bt_alone(place: Path) -> Path:
+    """Make a folder with git-bt and what it imports, for the path of a Python that has none."""
+    place.mkdir()
+    for name in ("git_bt", "filelock", "yaml", "git", "gitdb", "smmap"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        (place / name).symlink_to(Path(spec.origin).parent)
+    return place

@@ -2,10 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -262,13 +262,18 @@ def test_text_that_is_executed_is_uncertain(text: str, name: str, project: Path)
     assert found["kinds"] == ["detection_uncertain"]
 
 
-def test_an_archive_is_its_own_source(project: Path) -> None:
-    """Of a zip application, the archive is what ran."""
-    with zipfile.ZipFile(project / "app.pyz", "w") as archive:
-        archive.writestr("__main__.py", CALL)
+@pytest.mark.parametrize("options", [[], ["--compress"]])
+def test_an_archive_is_its_own_source(options: list[str], project: Path) -> None:
+    """Of an application that `python -m zipapp` makes, the archive is what ran."""
+    plant(project, {"app/mine.py": "from engine import run_algorithm as main"})
+    words = [sys.executable, "-m", "zipapp", "app", "-m", "mine:main", *options]
+    subprocess.run(words, cwd=project, check=True)
+    shutil.rmtree(project / "app")
     (found,) = run(["python", "app.pyz"], project)
 
     assert (found["file"], found["confidence"]) == (str(project / "app.pyz"), 1.0)
+    assert (found["context"], found["kinds"], found["noticed"]) == ("file", [], [])
+    assert found["files"].keys() == {"app.pyz"}
 
 
 def test_byte_code_counts_as_its_source_when_they_agree(project: Path) -> None:
@@ -277,11 +282,15 @@ def test_byte_code_counts_as_its_source_when_they_agree(project: Path) -> None:
     compiled = "import py_compile; py_compile.compile('s.py', cfile='s.pyc', dfile='s.py')"
     subprocess.run([sys.executable, "-c", compiled], cwd=project, check=True)
     (same,) = run(["python", "s.pyc"], project)
+    plant(project, {"s.py": CALL + "K = 2\n"})
+    (edited,) = run(["python", "s.pyc"], project)
     (project / "s.py").unlink()
     (alone,) = run(["python", "s.pyc"], project)
 
     assert (same["file"], same["confidence"], same["kinds"]) == (str(project / "s.py"), 0.9, [])
-    assert (alone["file"], alone["kinds"]) == (str(project / "s.pyc"), ["detection_uncertain"])
+    for found in (edited, alone):
+        assert (found["file"], found["confidence"]) == (str(project / "s.pyc"), 0.7)
+        assert found["kinds"] == ["detection_uncertain"]
 
 
 def test_a_frozen_application_is_said(project: Path) -> None:

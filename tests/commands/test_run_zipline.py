@@ -1,6 +1,5 @@
 """A real `run_algorithm` under zipline-reloaded, offline: by `git bt run`, and by autocapture."""
 
-import importlib.util
 import os
 import subprocess
 from collections.abc import Callable
@@ -10,7 +9,7 @@ import pytest
 
 from commands.test_run import stored
 from conftest import GitRepo
-from environments import environment
+from environments import environment, git_bt_alone
 from projects import bt
 
 STRATEGY = """
@@ -83,17 +82,10 @@ def test_an_untouched_run_algorithm_becomes_a_bundle(python: str, project: GitRe
 
 def test_autocapture_records_run_algorithm(python: str, project: GitRepo, tmp_path: Path) -> None:
     """Where git-bt is installed beside zipline."""
-    beside = tmp_path / "git-bt"
-    beside.mkdir()
-    for name in ("git_bt", "filelock", "yaml", "git", "gitdb", "smmap"):
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        (beside / name).symlink_to(Path(spec.origin).parent)
     project.write("s.py", "import git_bt\ngit_bt.autocapture()\n" + STRATEGY)
     done = subprocess.run(
         [python, "s.py"], cwd=project.path, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(beside)},
+        env=os.environ | {"PYTHONPATH": str(git_bt_alone(tmp_path / "git-bt"))},
     )  # fmt: skip
     ((swept, files),) = stored(project)
 

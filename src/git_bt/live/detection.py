@@ -118,12 +118,24 @@ def _of_main(path: str, *, text: bool) -> Detection:
 
 def _of_byte_code(path: str) -> Detection:
     """Take the source beside byte code only when it compiles to what runs."""
-    code = _main_code()
-    source = None if code is None else file_of(code.co_filename)
-    if source is not None and not prove(source, lambda: code)[1]:
+    source = _source_of(_main_code(), os.curdir, os.path.dirname(path))
+    if source is not None:
         return Detection(source, "main", 0.9, "file")
     note = uncertain(f"{_name(path)} is byte code, and its source is not here", path)
     return Detection(path, "main", 0.7, "file", (note,), fallback_used=True)
+
+
+def _source_of(code: CodeType | None, *folders: str) -> str | None:
+    """Return the file that a code names, in one of some folders, if it compiles to that code."""
+    if code is None:
+        return None
+    for folder in folders:
+        path = file_of(os.path.join(folder, code.co_filename))
+        if path is not None and not is_installed(path):
+            _, notes = prove(path, lambda: code, loaded=False)
+            if not notes:
+                return path
+    return None
 
 
 def _main_code() -> CodeType | None:
@@ -141,13 +153,11 @@ def _main_code() -> CodeType | None:
 
 def _frozen(say: Say) -> Detection:
     """A frozen application: its source where that lies here, else the executable itself."""
-    code = _main_code()
-    source = None if code is None else file_of(code.co_filename)
-    say("frozen_application", executable=sys.executable, source=source)
-    if source is not None and not is_installed(source):
-        confidence, notes = prove(source, lambda: code)
-        return Detection(source, "main", min(0.8, confidence), "frozen", notes)
     path = os.path.abspath(sys.executable)
+    source = _source_of(_main_code(), os.curdir, os.path.dirname(path), project_root(path))
+    say("frozen_application", executable=path, source=source)
+    if source is not None:
+        return Detection(source, "main", 0.8, "frozen")
     note = uncertain("a frozen application: its executable stands for its source", path)
     return Detection(path, "executable", 0.8, "frozen", (note,), fallback_used=True)
 

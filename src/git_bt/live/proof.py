@@ -9,7 +9,6 @@ blanks may be others.
 from __future__ import annotations
 
 import os
-import sys
 
 from git_bt.live.found import Note
 
@@ -31,12 +30,16 @@ _known: dict[str, tuple[tuple[int, ...], Proof]] = {}
 _started: list[int] = []
 
 
-def prove(path: str, running: Callable[[], CodeType | None] | None = None) -> Proof:
+def prove(
+    path: str, running: Callable[[], CodeType | None] | None = None, *, loaded: bool = True
+) -> Proof:
     """Return how sure it is that a file holds what was loaded from it.
 
     Args:
         path: the file.
         running: gives its code as it runs, None when that cannot be known.
+        loaded: the code was loaded from this file. Else the file is the source of byte code, or of
+            a frozen application, and how long it has lain there says nothing.
     """
     try:
         s = os.stat(path)
@@ -47,7 +50,7 @@ def prove(path: str, running: Callable[[], CodeType | None] | None = None) -> Pr
     if known is not None and known[0] == state:
         return known[1]
     proof: Proof = (PROVED, ())
-    if s.st_ctime_ns > process_started_ns() + TICK_NS:
+    if not loaded or s.st_ctime_ns > process_started_ns() + TICK_NS:
         code = running() if running is not None else None
         proof = (UNKNOWN, ()) if code is None else _held_against(path, code)
     _known[path] = (state, proof)
@@ -104,7 +107,7 @@ def _held_against(path: str, code: CodeType) -> Proof:
         now = compile(data, code.co_filename, "exec", flags, dont_inherit=True)
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return _changed(path, "was changed")
-    if sys.flags.optimize or now == code:
+    if now == code:
         return SAME_CODE, ()
     return _changed(path, "was changed")
 
