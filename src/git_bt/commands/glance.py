@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from git_bt.caches import keep
+from git_bt.caches import keep, recall
 from git_bt.canonical import sha256, tape_sha256
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
@@ -198,14 +198,11 @@ class Glances:
 
     @cached_property
     def _known(self) -> dict[str, Any]:
-        nothing: dict[str, Any] = {
-            "code": code_digest(), "questions": {}, "facts": {}, "inputs": {},
-        }  # fmt: skip
-        with suppress(OSError, ValueError, AttributeError, TypeError):
-            found = json.loads(self._place.read_bytes()) if self._place else {}
-            ours = found.get("code") == nothing["code"] and found.keys() == nothing.keys()
-            if ours and all(f.keys() == _FACTS for f in found["facts"].values()):
-                return dict(found)
+        nothing = {"code": code_digest(), "questions": {}, "facts": {}, "inputs": {}}
+        found = recall(self._place, nothing)
+        with suppress(AttributeError):
+            if all(each.keys() == _FACTS for each in found["facts"].values()):
+                return found
         return nothing
 
 

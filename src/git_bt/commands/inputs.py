@@ -7,14 +7,13 @@ asking is a few lookups where capturing reads and parses every file.
 
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import git_bt
-from git_bt.caches import keep
+from git_bt.caches import keep, recall
 from git_bt.canonical import inputs_id, sha256, tape_sha256
 from git_bt.capture.snapshot import capture
 from git_bt.capture.strategy import read_strategy
@@ -176,12 +175,7 @@ class Memory:
 
     @cached_property
     def _known(self) -> dict[str, Any]:
-        nothing: dict[str, Any] = {"code": code_digest(), "questions": {}, "ids": {}}
-        with suppress(OSError, ValueError, AttributeError):
-            found = json.loads(self._place.read_bytes()) if self._place else {}
-            if found.get("code") == nothing["code"] and found.keys() == nothing.keys():
-                return dict(found)
-        return nothing
+        return recall(self._place, {"code": code_digest(), "questions": {}, "ids": {}})
 
 
 def code_digest() -> str:

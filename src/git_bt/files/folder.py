@@ -1,13 +1,12 @@
 """A plain folder, outside git or inside; its bytes are taken as they lie there."""
 
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from git_bt.files.digests import Digests
-from git_bt.files.view import LINK, Raw, View, is_utf8
-from git_bt.model import EXECUTABLE, REGULAR, Notice
+from git_bt.files.view import Raw, View, is_utf8, raw_on_disk
+from git_bt.model import Notice
 
 GIT = ".git"
 
@@ -22,15 +21,7 @@ class Folder(View):
     def _raw(self, path: str) -> Raw | None:
         if GIT in path.split("/"):
             return None
-        try:
-            mode = os.lstat(self._place / path).st_mode
-        except (OSError, ValueError):
-            return None
-        if stat.S_ISLNK(mode):
-            return Raw(LINK)
-        if not stat.S_ISREG(mode):
-            return None
-        return Raw(EXECUTABLE if mode & stat.S_IXUSR else REGULAR)
+        return raw_on_disk(self._place / path)
 
     def _has_folder(self, path: str) -> bool:
         return os.path.isdir(self._place / path)  # noqa: PTH112  pathlib raises at a long name

@@ -4,8 +4,10 @@ Which files there are, and how bytes that are on disk are read, each view says f
 `views.py` for a repository's, `folder.py` for a plain folder.
 """
 
+import os
 import posixpath
 import re
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,6 +122,19 @@ class Raw:
     mode: str
     oid: Oid | None = None
     conflict: bool = False
+
+
+def raw_on_disk(place: Path) -> Raw | None:
+    """Return the line of a file on disk, None where there is no file and no link."""
+    try:
+        mode = os.lstat(place).st_mode
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISLNK(mode):
+        return Raw(LINK)
+    if not stat.S_ISREG(mode):
+        return None
+    return Raw(EXECUTABLE if mode & stat.S_IXUSR else REGULAR)
 
 
 @dataclass(frozen=True, slots=True)

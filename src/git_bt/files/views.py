@@ -5,7 +5,6 @@ what is on disk goes through `conversions.py`.
 """
 
 import os
-import stat
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cached_property
@@ -15,7 +14,7 @@ from pathlib import Path
 from git_bt.errors import CannotWork, Usage
 from git_bt.files.conversions import conversions
 from git_bt.files.digests import Digests
-from git_bt.files.view import LINK, SUBMODULE, Loaded, Raw, View
+from git_bt.files.view import LINK, SUBMODULE, Loaded, Raw, View, raw_on_disk
 from git_bt.model import EXECUTABLE, REGULAR, Data, Member, Notice, Oid
 from git_bt.objects import Blob, Objects, blob_oid
 from git_bt.repo import Repo
@@ -178,16 +177,9 @@ class WorkTree(_Listed):
         return [(name, raw) for name, raw in found.items() if raw is not None]
 
     def _on_disk(self, path: str) -> Raw | None:
-        try:
-            mode = os.lstat(self._place / path).st_mode
-        except (OSError, ValueError):
-            return None
-        if stat.S_ISLNK(mode):
-            return Raw(LINK)
-        if not stat.S_ISREG(mode):
-            return None
-        if self._trusts_modes:
-            return Raw(EXECUTABLE if mode & stat.S_IXUSR else REGULAR)
+        found = raw_on_disk(self._place / path)
+        if found is None or found.mode == LINK or self._trusts_modes:
+            return found
         known = self._tracked.get(path)
         return Raw(EXECUTABLE if known == EXECUTABLE else REGULAR)
 
