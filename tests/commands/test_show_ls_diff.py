@@ -143,6 +143,14 @@ def test_an_empty_store_lists_nothing(repo: GitRepo, tmp_path: Path) -> None:
         ls(cwd=tmp_path)
 
 
+def test_a_repository_that_git_will_not_open_is_not_called_none(repo: GitRepo) -> None:
+    """Where an archive would do without one, git's own reason is still what is said."""
+    (repo.path / ".git" / "config").write_text("[core\n")
+
+    with pytest.raises(CannotWork, match="bad config line 1"):
+        show("0123abcd", cwd=repo.path)
+
+
 # -- diff -----------------------------------------------------------------------------------------
 
 

@@ -32,13 +32,17 @@ View = Callable[[Repo, Objects], "Files"]
 
 @dataclass(frozen=True)
 class Workspace:
-    """The surroundings of one command; `view` gives other files than the work tree's."""
+    """The surroundings of one command; `view` gives other files than the work tree's.
+
+    Without a repository `why_not` says why: there is none, git refuses it, git is not there.
+    """
 
     cwd: Path
     closing: ExitStack
     repo: Repo | None
     objects: Objects | None
     view: View | None = None
+    why_not: CannotWork | None = None
 
     @cached_property
     def scratch(self) -> Path:
@@ -63,10 +67,11 @@ class Workspace:
         """Return the store.
 
         Raises:
-            CannotWork: there is no repository here.
+            CannotWork: there is no repository here, or none that git would open.
         """
-        if self.store is None:
-            raise CannotWork(f"no git repository at {self.cwd}", hint="git init")
+        if self.why_not is not None:
+            raise self.why_not
+        assert self.store is not None
         return self.store
 
     @cached_property
@@ -168,17 +173,19 @@ def open_workspace(
     Raises:
         CannotWork: no repository where one is needed.
     """
-    repo = _repository(cwd, needs_repository=needs_repository)
+    repo, why_not = _repository(cwd, needs_repository=needs_repository)
     here = (cwd or Path.cwd()).absolute()
     with ExitStack() as closing:
         objects = None if repo is None else closing.enter_context(Objects(repo))
-        yield Workspace(here, closing, repo, objects, view)
+        yield Workspace(here, closing, repo, objects, view, why_not)
 
 
-def _repository(cwd: Path | None, *, needs_repository: bool) -> Repo | None:
+def _repository(
+    cwd: Path | None, *, needs_repository: bool
+) -> tuple[Repo | None, CannotWork | None]:
     try:
-        return Repo.find(cwd)
-    except CannotWork:
+        return Repo.find(cwd), None
+    except CannotWork as e:
         if needs_repository:
             raise
-        return None
+        return None, e
