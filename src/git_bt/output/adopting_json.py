@@ -1,4 +1,4 @@
-"""The JSON of what adopt answers; pieces and promises are in `json.py`."""
+"""The JSON of what adopt answers; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -6,8 +6,7 @@ from typing import Any
 
 from git_bt.adopting import AdoptReport
 from git_bt.output.json import to_json
-
-Json = dict[str, Any]
+from git_bt.output.pieces_json import Json
 
 
 def _adopt(found: AdoptReport) -> Json:

@@ -1,12 +1,10 @@
-"""The JSON of answers about captured code; pieces and promises are in `json.py`."""
+"""The JSON of answers about captured code; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from git_bt.capturing import CaptureReport, RunReport
-from git_bt.output.json import notices_json
-
-Json = dict[str, Any]
+from git_bt.output.pieces_json import Json, notices_json
 
 
 def _capture(c: CaptureReport) -> Json:

@@ -1,12 +1,10 @@
-"""The JSON of gate's answer; pieces and promises are in `json.py`."""
+"""The JSON of gate's answer; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from git_bt.gating import Acceptance, Finding, Gated, GateReport
-from git_bt.output.json import differences_json, engine_json, metrics_json
-
-Json = dict[str, Any]
+from git_bt.output.pieces_json import Json, differences_json, engine_json, metrics_json
 
 
 def _gate(report: GateReport) -> Json:

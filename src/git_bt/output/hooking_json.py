@@ -1,14 +1,12 @@
-"""The JSON of what hook answers; pieces and promises are in `json.py`."""
+"""The JSON of what hook answers; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from git_bt import hooking as h
-from git_bt.output.json import differences_json, metrics_json
+from git_bt.output.pieces_json import Json, differences_json, metrics_json
 from git_bt.output.tying_json import tied_json
-
-Json = dict[str, Any]
 
 
 def _hook(found: h.HookReport) -> Json:

@@ -1,12 +1,10 @@
-"""The JSON of answers about commits and the work tree; pieces and promises are in `json.py`."""
+"""The JSON of answers about commits and the work tree; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from git_bt import looking as k
-from git_bt.output.json import metrics_json, run_json
-
-Json = dict[str, Any]
+from git_bt.output.pieces_json import Json, metrics_json, run_json
 
 
 def _tape_pin(p: k.TapePinReport) -> Json:

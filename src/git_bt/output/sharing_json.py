@@ -1,12 +1,11 @@
-"""The JSON of answers about sharing results; pieces and promises are in `json.py`."""
+"""The JSON of answers about sharing results; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from git_bt import sharing as s
-
-Json = dict[str, Any]
+from git_bt.output.pieces_json import Json
 
 
 def _refs(refs: Iterable[s.RefMove]) -> list[Json]:

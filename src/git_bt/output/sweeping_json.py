@@ -1,13 +1,17 @@
-"""The JSON of answers about sweeps; pieces and promises are in `json.py`."""
+"""The JSON of answers about sweeps; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from git_bt import sweeping as w
-from git_bt.output.json import differences_json, engine_json, metrics_json, notices_json
-
-Json = dict[str, Any]
+from git_bt.output.pieces_json import (
+    Json,
+    differences_json,
+    engine_json,
+    metrics_json,
+    notices_json,
+)
 
 
 def _ls(s: w.SweepsReport) -> Json:

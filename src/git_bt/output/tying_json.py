@@ -1,12 +1,10 @@
-"""The JSON of answers about results on commits; pieces and promises are in `json.py`."""
+"""The JSON of answers about results on commits; its pieces are in `pieces_json.py`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from git_bt import reports as r
-from git_bt.output.json import differences_json, metrics_json
-
-Json = dict[str, Any]
+from git_bt.output.pieces_json import Json, differences_json, metrics_json
 
 
 def _record(found: r.RecordReport) -> Json:
