@@ -25,12 +25,18 @@ def environment(name: str) -> Callable[[], str]:
     return python
 
 
-def git_bt_alone(place: Path) -> Path:
-    """Make a folder with git-bt and what it imports, for the path of a Python that has none."""
-    place.mkdir()
-    for name in ("git_bt", "filelock", "yaml", "git", "gitdb", "smmap"):
+GIT_BT = ("git_bt", "filelock", "yaml", "git", "gitdb", "smmap")
+
+
+def packages(folder: Path, *names: str) -> Path:
+    """Make a folder that has some of our packages and nothing else, for the path of a Python."""
+    folder.mkdir()
+    for name in names:
         spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.origin is not None
-        (place / name).symlink_to(Path(spec.origin).parent)
-    return place
+        place = Path(spec.origin).parent
+        for each in (place, place.with_name(f"{name}.libs")):
+            if each.exists():
+                (folder / each.name).symlink_to(each)
+    return folder

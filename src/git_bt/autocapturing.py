@@ -22,6 +22,7 @@ from git_bt.live.hooks import install
 from git_bt.live.program import started
 from git_bt.live.start.sitecustomize import VARIABLE
 from git_bt.model import Captured
+from git_bt.sweep_records import with_words
 
 PATIENCE_S = 5.0
 
@@ -72,9 +73,12 @@ class _Recorder:
     def begin(self, engine: str, params: Mapping[str, Any]) -> Any:
         """Capture the code, if it is another than before, and begin a run."""
         found = self._capturer.detect_entry_point()
+        program = started(found)
         if self._asked is None:
-            self._asked = threading.Thread(target=_ask_git, args=(started(found),), daemon=True)
+            self._asked = threading.Thread(target=_ask_git, args=(program,), daemon=True)
             self._asked.start()
+        if program is not None and program["is_alone"]:
+            params = with_words(params, sys.argv)
         code = self._code(found)
         name = engine if code is None else code.snapshot.entry_point.removesuffix(".py")
         context = recorder.recording(name, params, engine=engine, code=code)

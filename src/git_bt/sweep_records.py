@@ -8,7 +8,8 @@ formats/sweep.md and spool.md. How lines get into the spool is `spool.py`.
 
 import math
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,9 @@ Scalar = str | int | float | bool | None
 Scalars = Mapping[str, Scalar]
 
 STATUSES = ("ok", "failed")
+WORDS = "argv"
+"""The parameter that the words of a program's command line are, which tell its starts apart."""
+
 _WRITER = re.compile(r"[0-9a-f]{16}")
 _BEYOND = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -93,6 +97,23 @@ class Swept:
     sweep: Sweep
     runs: tuple[SweepRun, ...]
     environments: Mapping[str, Surroundings] = field(default_factory=dict)
+
+
+def with_words(params: Scalars, argv: Sequence[str]) -> Scalars:
+    """Return what a run was given by its program, and the words that this was started with.
+
+    Args:
+        params: the engine's.
+        argv: of the program, its own name first.
+    """
+    return {WORDS: shlex.join(argv[1:]), **params} if len(argv) > 1 else params
+
+
+def without_words(params: Scalars, argv: Sequence[str]) -> Scalars:
+    """Return what a run was given without the words of its program."""
+    if params.get(WORDS) != shlex.join(argv[1:]):
+        return params
+    return {name: value for name, value in params.items() if name != WORDS}
 
 
 # -- sweep and surroundings -----------------------------------------------------------------------

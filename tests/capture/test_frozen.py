@@ -8,7 +8,7 @@ import pytest
 
 from capture.programs import RUNS, run, with_engine
 from conftest import make_repo, take_away
-from environments import environment, git_bt_alone
+from environments import GIT_BT, environment, packages
 from projects import bt
 
 SCRIPT = f"""\
@@ -37,7 +37,7 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         take_away(monkeypatch, tmp_path_factory.mktemp("home"), tmp_path_factory.getbasetemp())
         place = tmp_path_factory.mktemp("frozen")
-        paths = [str(git_bt_alone(place / "git-bt")), with_engine(place / "app")["PYTHONPATH"]]
+        paths = [str(packages(place / "git-bt", *GIT_BT)), with_engine(place / "app")["PYTHONPATH"]]
         (place / "app.py").write_text(SCRIPT)
         (place / "app.spec").write_text(SPEC.format(paths=paths))
         done = subprocess.run(

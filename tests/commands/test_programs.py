@@ -142,7 +142,7 @@ def test_a_strategy_of_its_own_is_promoted_from_a_loop(project: GitRepo) -> None
         "frame.columns = [name.title() for name in frame.columns]\n"
         "for n in (4, 5): Backtest(frame, Every, cash=10_000, commission=0.001).run(every=n)\n",
     )
-    ran(project, "python", "loop.py")
+    ran(project, "python", "loop.py", "--its", "words")
     ((swept, _),) = stored(project)
     name = sweep_run_id(swept.runs[1])
     with pytest.raises(BtError, match="is one of 2") as refused:
@@ -151,7 +151,7 @@ def test_a_strategy_of_its_own_is_promoted_from_a_loop(project: GitRepo) -> None
 
     assert "--strategy PATH" in (refused.value.hint or "")
     assert report.verdict is Verdict.REPRODUCED, report
-    assert report.params["every"] == 5
+    assert (report.params["every"], report.params["argv"]) == (5, "--its words")
     yaml = (project.path / "own/strategy.yaml").read_text()  # at the top it is found by itself
     project.write("strategy.yaml", yaml.replace("strategy.py", "own/strategy.py"))
     ranked = bt("sweep", "best", "--metric", "# Trades", cwd=project)
@@ -167,6 +167,33 @@ def test_starts_of_one_command_are_counted_apart(project: GitRepo) -> None:
     assert {promoted(project, row).verdict for row in swept.runs} == {Verdict.REPRODUCED}
     ranked = bt("sweep", "best", "--metric", "total_trades", cwd=project)
     assert "next: git bt sweep promote " in ranked.out
+
+
+@pytest.mark.parametrize("way", ["run", "autocapture"])
+def test_a_programs_words_are_its_setting(way: str, project: GitRepo) -> None:
+    """A sweep by arguments: each start is ranked, and the best is started with its own."""
+    text = LRVX.replace("print(backtest()", "import sys; print(backtest(float(sys.argv[1]))")
+    auto = AUTO.replace("()", "(code_capture_mode='imports')") if way == "autocapture" else ""
+    project.write("fees.py", auto + text)
+    sweep = f"for fee in 0.01 0 0.001; do {PYTHON} fees.py $fee; done"
+    if way == "run":
+        ran(project, "sh", "-c", sweep)
+    else:
+        subprocess.run(["sh", "-c", sweep], cwd=project.path, check=True, stdout=subprocess.DEVNULL)
+    shown = bt("sweep", "show", "--json", cwd=project).json
+    words = ("--metric", "final_capital")
+    ranked = bt("sweep", "best", *words, "--json", cwd=project).json["runs"]
+    best = ranked[0]["id"][:12]
+    promoted = bt(
+        "sweep", "promote", best, *words, *TAPE, "--python", PYTHON, "--json", cwd=project
+    )
+
+    assert (shown["sweep"]["runs"], shown["sweep"]["settings"], shown["unsteady"]) == (3, 3, 0)
+    assert [each["runs"] for each in shown["environments"]] == [3]
+    assert [row["params"]["argv"] for row in ranked] == ["0", "0.001", "0.01"]
+    assert promoted.code == 0, promoted.err
+    assert promoted.json["rank"] == "rank 1 of 3 by final_capital"
+    assert manifest(project, promoted.json["bundle"]).manifest.config["argv"] == ["0"]
 
 
 @pytest.mark.parametrize("flag", ["-I", "-E"])
@@ -233,15 +260,18 @@ def test_a_nested_project_is_started_from_where_it_was(tmp_path: Path) -> None:
     assert (config["cwd"], config["tape"]) == (".", "data/bars.csv")
 
 
-def test_what_autocapture_recorded_is_started_again(project: GitRepo) -> None:
+@pytest.mark.parametrize("engine", STRATEGIES)
+def test_what_autocapture_recorded_is_started_again(engine: str, project: GitRepo) -> None:
     """Its own hooks stand aside, also below `git bt run`."""
-    project.write("auto.py", AUTO.replace("()", "(code_capture_mode='imports')") + LRVX)
+    auto = AUTO.replace("()", "(code_capture_mode='imports')")
+    project.write("auto.py", auto + STRATEGIES[engine])
     subprocess.run([PYTHON, "auto.py"], cwd=project.path, check=True, capture_output=True)
     _, row = only(project)
     report = promoted(project, row)
     done = ran(project, "python", "auto.py", before=TAPE)
 
     assert report.verdict is Verdict.REPRODUCED, report
+    assert {check.agrees for check in report.checks} == {True}
     assert f"packed as bundle {(report.bundle or '')[:12]}" in done.err
 
 

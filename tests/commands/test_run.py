@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import GitRepo
+from environments import packages
 from git_bt.commands.flush import flush
 from git_bt.commands.promote import promote
 from git_bt.commands.run import run
@@ -426,22 +427,6 @@ def test_termination_goes_to_the_command(project: GitRepo) -> None:
 
 
 # -- other interpreters ---------------------------------------------------------------------------
-
-
-def packages(folder: Path, *names: str) -> Path:
-    """Make a folder that has some of our packages, and nothing else."""
-    import importlib.util
-
-    folder.mkdir()
-    for name in names:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        place = Path(spec.origin).parent
-        for each in (place, place.with_name(f"{name}.libs")):
-            if each.exists():
-                (folder / each.name).symlink_to(each)
-    return folder
 
 
 def test_an_interpreter_without_git_bt_is_watched(project: GitRepo, tmp_path: Path) -> None:

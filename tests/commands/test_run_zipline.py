@@ -9,7 +9,7 @@ import pytest
 
 from commands.test_run import stored
 from conftest import GitRepo
-from environments import environment, git_bt_alone
+from environments import GIT_BT, environment, packages
 from projects import bt
 
 STRATEGY = """
@@ -85,7 +85,7 @@ def test_autocapture_records_run_algorithm(python: str, project: GitRepo, tmp_pa
     project.write("s.py", "import git_bt\ngit_bt.autocapture()\n" + STRATEGY)
     done = subprocess.run(
         [python, "s.py"], cwd=project.path, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(git_bt_alone(tmp_path / "git-bt"))},
+        env=os.environ | {"PYTHONPATH": str(packages(tmp_path / "git-bt", *GIT_BT))},
     )  # fmt: skip
     ((swept, files),) = stored(project)
 

@@ -32,7 +32,15 @@ from git_bt.ranking import rank, setting
 from git_bt.reports import PackReport
 from git_bt.runner import Job, Twin
 from git_bt.store import Store
-from git_bt.sweep_records import Scalar, Scalars, SweepRun, Swept, sweep_id, sweep_run_id
+from git_bt.sweep_records import (
+    Scalar,
+    Scalars,
+    SweepRun,
+    Swept,
+    sweep_id,
+    sweep_run_id,
+    without_words,
+)
 from git_bt.sweeping import MetricCheck, PromoteReport
 
 _RTOL = 1e-9
@@ -192,8 +200,10 @@ def _completed(
     if name is None:
         raise _unknown(swept, "engine")
     place = _need_tape(workspace, swept, found, tape)
+    around = swept.environments.get(row.environment or "")
+    given = without_words(row.params, () if around is None else around.argv or ())
     return replace(
-        found, engine=name, tape=place, config={**found.config, **_config(name, found, row)}
+        found, engine=name, tape=place, config={**found.config, **_config(name, found, given)}
     )
 
 
@@ -211,9 +221,9 @@ def _unknown(swept: Swept, what: str) -> Incomplete:
     )
 
 
-def _config(engine: str, found: Strategy, row: SweepRun) -> dict[str, Any]:
+def _config(engine: str, found: Strategy, given: Scalars) -> dict[str, Any]:
     """Return a run's parameters as config: the engine's own keys on top, the rest below params."""
-    for name, value in row.params.items():
+    for name, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise Usage(f"parameter {name} is {value}, which no config can hold")
     adapter = load_adapter(engine)
@@ -222,9 +232,9 @@ def _config(engine: str, found: Strategy, row: SweepRun) -> dict[str, Any]:
     except ValueError:
         known = {}
     if PARAMS not in known:
-        return dict(row.params)
-    own = {key: value for key, value in row.params.items() if key in known and key != PARAMS}
-    below = {key: value for key, value in row.params.items() if key not in own}
+        return dict(given)
+    own = {key: value for key, value in given.items() if key in known and key != PARAMS}
+    below = {key: value for key, value in given.items() if key not in own}
     before = found.config.get(PARAMS, {})
     return {**own, PARAMS: {**(before if isinstance(before, Mapping) else {}), **below}}
 

@@ -31,7 +31,7 @@ from git_bt.live.start.sitecustomize import ENGINES, VARIABLE
 from git_bt.model import Bundle, EngineVersion, Environment, Tape, Verdict
 from git_bt.records import snapshot_id
 from git_bt.spool import FOLDER, Spool
-from git_bt.sweep_records import Surroundings, Sweep
+from git_bt.sweep_records import Surroundings, Sweep, with_words
 
 
 def run(argv: Sequence[str], *, tape: str | None = None, cwd: Path | None = None) -> RunReport:
@@ -179,12 +179,13 @@ def _record(
 ) -> None:
     code = each.code
     name = code.entry_point or each.engine
+    is_alone = code.started is not None and code.started["is_alone"]
     spool.record(
         Sweep(name=name.removesuffix(".py"), snapshot=_snapshot(code), engine=each.engine, **on),
         started_ns=each.started_ns,
         elapsed_ns=each.elapsed_ns,
         status="ok" if each.error is None else "failed",
-        params=each.params,
+        params=with_words(each.params, code.argv) if is_alone else each.params,
         metrics=each.metrics,
         error=each.error,
         code=code.captured if code.entry_point is not None else None,

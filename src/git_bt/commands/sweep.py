@@ -18,7 +18,7 @@ from git_bt.ranking import median, number, rank, unsteady
 from git_bt.store import Store
 from git_bt.sweep_chunks import decode_chunk
 from git_bt.sweep_outlines import head_of, last_start
-from git_bt.sweep_records import Scalar, SweepRun, Swept, sweep_id, sweep_run_id
+from git_bt.sweep_records import Scalar, Surroundings, SweepRun, Swept, sweep_id, sweep_run_id
 from git_bt.sweeping import (
     BestReport,
     MergedReport,
@@ -63,7 +63,6 @@ def show(name: str | None = None, *, cwd: Path | None = None) -> SweepReport:
         head = _head(store, sweep_id(swept.sweep))
     good = [run for run in swept.runs if run.status == "ok"]
     errors = Counter(run.error or "no reason" for run in swept.runs if run.status != "ok")
-    on = Counter(run.environment for run in swept.runs)
     return SweepReport(
         head=head,
         elapsed_ns=sum(run.elapsed_ns for run in swept.runs),
@@ -71,11 +70,7 @@ def show(name: str | None = None, *, cwd: Path | None = None) -> SweepReport:
         metrics=tuple(_spread(name, good) for name in _names(good)),
         errors=tuple(errors.most_common(_ERRORS)),
         unsteady=unsteady(swept.runs),
-        environments=tuple(
-            (swept.environments[digest], count)
-            for digest, count in on.most_common()
-            if digest is not None and digest in swept.environments
-        ),
+        environments=tuple(_environments(swept)),
         notices=(*notices, *more),
     )
 
@@ -219,6 +214,18 @@ def _head(store: Store, digest: str) -> SweepHead:
 
 def _names(runs: Sequence[SweepRun]) -> tuple[str, ...]:
     return tuple(sorted({name for run in runs for name in run.metrics}))
+
+
+def _environments(swept: Swept) -> list[tuple[Surroundings, int]]:
+    """Return what runs ran on and how many on each, whatever else their processes had."""
+    found: dict[tuple[object, ...], tuple[Surroundings, int]] = {}
+    for digest, count in Counter(run.environment for run in swept.runs).most_common():
+        around = swept.environments.get(digest or "")
+        if around is not None:
+            key = (around.python, around.platform, *sorted(around.packages.items()))
+            first, before = found.get(key, (around, 0))
+            found[key] = (first, before + count)
+    return sorted(found.values(), key=lambda each: -each[1])
 
 
 def _parameters(runs: Sequence[SweepRun]) -> list[Parameter]:
