@@ -10,6 +10,7 @@ import pytest
 from commands.test_run import stored
 from conftest import GitRepo
 from environments import GIT_BT, environment, packages
+from git_bt.sweep_records import sweep_run_id
 from projects import bt
 
 STRATEGY = """
@@ -80,19 +81,50 @@ def test_an_untouched_run_algorithm_becomes_a_bundle(python: str, project: GitRe
     assert shown["metrics"]["fill_count"] == 7
 
 
+SWEEP = STRATEGY.replace("from helper import EVERY", "import sys; EVERY = int(sys.argv[1])")
+
+
+def test_the_best_of_a_sweep_becomes_a_bundle(python: str, project: GitRepo) -> None:
+    """Each start is a setting; the bundle gives every metric of its row, and keeps its rank."""
+    project.write("s.py", SWEEP)
+    done = bt("run", "--", "sh", "-c", f"for n in 3 4 5; do {python} s.py $n; done", cwd=project)
+    by = ("--metric", "portfolio_value")
+    shown = bt("sweep", "show", "--json", cwd=project).json
+    ranked = bt("sweep", "best", *by, "--json", cwd=project).json["runs"]
+    words = ("promote", ranked[0]["id"][:12], *by, "--tape", "data", "--python", python)
+    answer = bt("sweep", *words, "--json", cwd=project)
+
+    assert (done.code, done.out) == (0, "14 sessions\n" * 3), done.err
+    assert (shown["sweep"]["engine"], shown["sweep"]["settings"]) == ("zipline", 3)
+    assert {row["params"]["argv"] for row in ranked} == {"3", "4", "5"}
+    assert answer.code == 0, answer.err + answer.out
+    assert answer.json["rank"] == "rank 1 of 3 by portfolio_value"
+    checks = {check["name"]: check["agrees"] for check in answer.json["checks"]}
+    assert checks.keys() >= {"portfolio_value", "sharpe", "max_drawdown"}
+    assert set(checks.values()) == {True}
+    judged = bt("validate", answer.json["bundle"], "--python", python, "--json", cwd=project).json
+    assert judged["bundles"][0]["verdict"] == "reproduced"
+
+
 def test_autocapture_records_run_algorithm(python: str, project: GitRepo, tmp_path: Path) -> None:
-    """Where git-bt is installed beside zipline."""
-    project.write("s.py", "import git_bt\ngit_bt.autocapture()\n" + STRATEGY)
+    """Where git-bt is installed beside zipline; the run can be promoted as any other."""
+    project.write(
+        "s.py", "import git_bt\ngit_bt.autocapture(code_capture_mode='imports')\n" + STRATEGY
+    )
     done = subprocess.run(
         [python, "s.py"], cwd=project.path, capture_output=True, text=True,
         env=os.environ | {"PYTHONPATH": str(packages(tmp_path / "git-bt", *GIT_BT))},
     )  # fmt: skip
-    ((swept, files),) = stored(project)
-
     assert done.stdout == "14 sessions\n", done.stderr
+    ((swept, files),) = stored(project)
+    (row,) = swept.runs
+    words = ("promote", sweep_run_id(row)[:12], "--tape", "data", "--python", python)
+    answer = bt("sweep", *words, "--json", cwd=project)
+
     assert swept.sweep.engine == "zipline"
-    assert files.keys() == {"s.py"}
-    assert len(swept.runs) == 1
+    assert files.keys() == {"s.py", "helper.py"}
+    assert (answer.code, answer.json["verdict"]) == (0, "reproduced"), answer.out
+    assert {check["agrees"] for check in answer.json["checks"]} == {True}
 
 
 def test_rustybt_is_watched_as_well(project: GitRepo) -> None:
