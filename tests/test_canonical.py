@@ -36,7 +36,7 @@ A = "a" * 64
 B = "b" * 64
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = (
-    st.integers(-(10**38), 10**38)
+    st.integers(1 - 10**MAX_DIGITS, 10**MAX_DIGITS - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.booleans()
 )
@@ -118,11 +118,12 @@ def test_loose_json_is_refused_with_its_place(data: bytes, message: str) -> None
 
 
 def test_limits_of_json_are_inclusive() -> None:
-    """A number of MAX_DIGITS digits and MAX_DEPTH levels are still read."""
+    """A number of MAX_DIGITS digits, below zero too, and MAX_DEPTH levels are still read."""
     number = 10 ** (MAX_DIGITS - 1)
     deep = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
 
     assert decode_json(str(number).encode(), "x") == number
+    assert decode_json(str(-number).encode(), "x") == -number
     assert encode_json(decode_json(deep, "x")) == deep + b"\n"
 
 

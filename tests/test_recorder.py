@@ -88,6 +88,7 @@ class Color(enum.Enum):
         (Color.RED, "red"), (enum.IntEnum("N", "ONE").ONE, 1), ([1, 2], "[1, 2]"),
         ({"b": 1}, '{"b": 1}'), ({2, 1}, "[1, 2]"), (len, "len"), (dict, "dict"),
         (10**50, str(10**50)), ("a\udc80", "a\\udc80"), (True, True), (None, None), (-0.0, -0.0),
+        (10**40 - 1, 10**40 - 1), (1 - 10**40, 1 - 10**40), (np.longdouble(1.5), 1.5),
     ],
 )  # fmt: skip
 def test_values_that_programs_have(given: Any, kept: Any) -> None:

@@ -112,8 +112,9 @@ class _Strict:
         return found
 
     def whole(self, text: str) -> int:
-        if len(text) > MAX_DIGITS:
-            raise Corrupt(f"{self.what}: number of {len(text)} digits")
+        digits = len(text.removeprefix("-"))
+        if digits > MAX_DIGITS:
+            raise Corrupt(f"{self.what}: number of {digits} digits")
         return int(text)
 
     def real(self, text: str) -> float:

@@ -290,7 +290,8 @@ def scalar(value: Any) -> Scalar:
     if isinstance(value, str):
         return _short(value)
     if getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None)):
-        return scalar(value.item())  # numpy's scalars, whatever array library they come from
+        item = value.item()  # numpy's scalars, whatever array library they come from
+        return float(item) if type(item) is type(value) else scalar(item)  # longdouble is its own
     return _text(value)
 
 

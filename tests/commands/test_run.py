@@ -192,6 +192,25 @@ def test_each_backtest_of_an_optimization_is_a_run(project: GitRepo) -> None:
     assert sweep.engine == "backtesting"
 
 
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_each_setting_of_cerebros_optimization_is_a_run(cpus: int, project: GitRepo) -> None:
+    """In this process, and in the workers of a pool."""
+    text = STRATEGIES["backtrader"].replace(
+        "addstrategy(Every, every=5)", "optstrategy(Every, every=[4, 5])"
+    )
+    text = text.replace("cerebro.run()", f"print(len(cerebro.run(maxcpus={cpus})))").rpartition(
+        "    print"
+    )[0]
+    project.write("backtrader_strategy.py", text)
+    done = ran(project, "python", "backtrader_strategy.py")
+    found = spooled(project)
+
+    assert (done.code, done.out) == (0, "2\n")
+    assert {run.params["every"]: run.metrics["value"] for run in found.runs.values()} == {
+        4: 10000.0, 5: 10001.0
+    }  # fmt: skip
+
+
 def test_the_surroundings_are_recorded(project: GitRepo) -> None:
     """Python, platform, argv, loaded distributions, commit, and what differs from it."""
     commit = project.git("rev-parse", "HEAD")

@@ -45,9 +45,9 @@ class Result:
 class Engine:
     """One engine: the functions that run it, and how a call of one is read.
 
-    `runs` are names below their module, `Class.method` too. `before` may add an observer of ours
-    and returns it; `after` gets the call's own object (None of a function), its arguments, what
-    it returned, and the observer.
+    `runs` are names below their module, `Class.method` too. `params` gets the call's own object
+    (None of a function) and its arguments. `before` may add an observer of ours and returns it;
+    `after` gets what `params` gets, what the call returned, and the observer.
     """
 
     __slots__ = ("after", "before", "name", "params", "runs", "sweeps")
@@ -58,7 +58,7 @@ class Engine:
         runs: tuple[str, ...],
         after: Callable[[Any, tuple[Any, ...], Named, Any, Any], Result],
         *,
-        params: Callable[[Any, Named], Named] | None = None,
+        params: Callable[[Any, tuple[Any, ...], Named], Named] | None = None,
         before: Callable[[Any], Any] | None = None,
         sweeps: tuple[str, ...] = (),
     ) -> None:
@@ -70,7 +70,7 @@ class Engine:
         self.sweeps = sweeps
 
 
-def _keywords(owner: Any, named: Named) -> Named:
+def _keywords(owner: Any, args: tuple[Any, ...], named: Named) -> Named:
     return named
 
 
@@ -97,7 +97,7 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
 # -- backtesting ----------------------------------------------------------------------------------
 
 
-def _backtesting_params(owner: Any, named: Named) -> Named:
+def _backtesting_params(owner: Any, args: tuple[Any, ...], named: Named) -> Named:
     account = getattr(getattr(owner, "_broker", None), "keywords", {})
     return {**{k: v for k, v in account.items() if k != "index"}, **named}
 
@@ -159,17 +159,16 @@ def _backtrader(owner: Any, args: tuple[Any, ...], named: Named, done: Any, seen
     broker = owner.broker
     metrics = {"value": float(broker.getvalue()), "cash": float(broker.getcash())}
     if seen is None:
-        return Result({} if getattr(owner, "_dooptimize", False) else metrics)
+        return Result(metrics)
     kept = done[0].analyzers.git_bt
     return Result(metrics, kept.fills, kept.equity)
 
 
-def _backtrader_params(owner: Any, named: Named) -> Named:
-    found = dict(named)
-    for strategy in getattr(owner, "strats", [])[:1]:
-        for _, _, given in strategy[:1]:
-            found.update(given)
-    return found
+def _backtrader_params(owner: Any, args: tuple[Any, ...], named: Named) -> Named:
+    """What the first strategy is given, one setting of an optimization."""
+    for _, _, given in (args or (named.get("iterstrat", ()),))[0][:1]:
+        return dict(given)
+    return {}
 
 
 # -- lrvx -----------------------------------------------------------------------------------------
@@ -193,14 +192,14 @@ def _lrvx(owner: Any, args: tuple[Any, ...], named: Named, stats: Any, seen: Any
     return Result(_numbers(stats if isinstance(stats, dict) else {}), fills, equity)
 
 
-def _lrvx_bars_params(owner: Any, named: Named) -> Named:
+def _lrvx_bars_params(owner: Any, args: tuple[Any, ...], named: Named) -> Named:
     return {key: value for key, value in named.items() if isinstance(value, (str, int, float))}
 
 
 # -- zipline and what came of it ------------------------------------------------------------------
 
 
-def _zipline_params(owner: Any, named: Named) -> Named:
+def _zipline_params(owner: Any, args: tuple[Any, ...], named: Named) -> Named:
     plain = (str, int, float, bool)
     return {
         key: value
@@ -244,7 +243,7 @@ ENGINES = {
     ),
     "backtrader.cerebro": Engine(
         "backtrader",
-        ("Cerebro.run",),
+        ("Cerebro.runstrategies",),  # `run` calls it for each setting, in workers where it can
         _backtrader,
         params=_backtrader_params,
         before=_observe_backtrader,

@@ -119,10 +119,11 @@ class Finder:
         is_method: bool,
     ) -> Any:
         owner = args[0] if is_method and args else None
+        given = args if owner is None else args[1:]
         begun = seen = None
         try:
             seen = engine.before(owner) if engine.before is not None else None
-            begun = self.listener.begin(engine.name, engine.params(owner, named))
+            begun = self.listener.begin(engine.name, engine.params(owner, given, named))
         except Exception as e:  # whatever goes wrong on our side, the user's run begins
             tell(f"a run of {engine.name} is not captured: {type(e).__name__}: {e}")
         try:
@@ -132,7 +133,7 @@ class Finder:
                 self._quietly(self.listener.fail, begun, error)
             raise
         if begun is not None:
-            self._quietly(self._ended, engine, begun, owner, args, named, done, seen)
+            self._quietly(self._ended, engine, begun, owner, given, named, done, seen)
         return done
 
     def _ended(
@@ -146,7 +147,7 @@ class Finder:
         seen: Any,
     ) -> None:
         try:
-            result = engine.after(owner, args[1:] if owner is not None else args, named, done, seen)
+            result = engine.after(owner, args, named, done, seen)
         except Exception as e:  # results of another release of the engine
             tell(f"the rows of {engine.name} cannot be read: {type(e).__name__}: {e}")
             result = Result({})
