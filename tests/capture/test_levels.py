@@ -16,13 +16,20 @@ PROGRAM = """
 import sys
 {before}
 from git_bt.capture import StrategyCodeCapture
-found = StrategyCodeCapture({level}).detect_entry_point()
+found = StrategyCodeCapture({level}){call}
 """
 
 
-def said(project: Path, *, before: str = "", level: str = "", **env: str) -> str:
+def said(
+    project: Path,
+    *,
+    before: str = "",
+    level: str = "",
+    after: str = ".detect_entry_point()",
+    **env: str,
+) -> str:
     """Run a program, and return what it says on stderr."""
-    (project / "s.py").write_text(PROGRAM.format(before=before, level=level))
+    (project / "s.py").write_text(PROGRAM.format(before=before, level=level, call=after))
     done = subprocess.run(
         [sys.executable, "s.py"], cwd=project, env=os.environ | env, capture_output=True, text=True
     )
@@ -52,6 +59,24 @@ def test_the_nearest_word_counts(project: Path, monkeypatch: pytest.MonkeyPatch)
     assert StrategyCodeCapture().log_level == "WARNING"
 
     assert StrategyCodeCapture(log_level="INFO").log_level == "INFO"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff{}=DEBUG", "A=1\r\n{}=DEBUG\r\n", "export\t{}=debug", '  {} = "DEBUG"\t# why',
+        "{}=ERROR\n{}=DEBUG", "#{}=LOUD\n{}='DEBUG'",
+    ],
+)  # fmt: skip
+def test_a_dotenv_is_read_as_it_is_written(
+    text: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By editors of every system, with quotes, blanks and comments."""
+    monkeypatch.chdir(project)
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    (project / ".env").write_bytes(text.replace("{}", RUSTYBT).encode())
+
+    assert StrategyCodeCapture().log_level == "DEBUG"
 
 
 @pytest.mark.parametrize("where", ["parameter", OURS, RUSTYBT, ".env"])
@@ -95,8 +120,36 @@ def test_a_level_hides_what_is_below_it(
 
 def test_debug_shows_the_way_of_the_detection(project: Path) -> None:
     """A level that was asked for is shown where the program has set up no logging."""
-    assert "INFO - entry_point_detected: path=" in said(project, level="log_level='DEBUG'")
-    assert "INFO - entry_point_detected: path=" in said(project, **{OURS: "INFO"})
+    debug = said(project, level="log_level='DEBUG'", after=".capture()")
+    place = project / "s.py"
+
+    assert [line.partition(":")[0] for line in debug.splitlines()] == [
+        "DEBUG - programs_looked_for", "DEBUG - main_looked_at", "DEBUG - file_captured",
+        "INFO - code_captured",
+    ]  # fmt: skip
+    assert f"main_looked_at: file={place}, is_installed=False" in debug
+    assert "file_captured: path=s.py, size=" in debug
+    assert said(project, **{OURS: "INFO"}).startswith("INFO - entry_point_detected: path=")
+
+
+def test_frames_are_among_the_diagnostics(project: Path) -> None:
+    """Which files ran, where no script was started."""
+    (project / "s.py").write_text(
+        PROGRAM.format(before="", level="'DEBUG'", call=".detect_entry_point()")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import s"], cwd=project, capture_output=True, text=True, check=True
+    )
+
+    assert f"DEBUG - frames_looked_at: files=['{project / 's.py'}']" in done.stderr
+
+
+def test_a_record_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever a file is called."""
+    with caplog.at_level(logging.DEBUG):
+        Log("INFO").say("INFO", "event", path="a\nb", count=1)
+
+    assert caplog.messages == ["event: path='a\\nb', count=1"]
 
 
 def test_silent_unless_there_is_something_to_say(project: Path) -> None:

@@ -388,6 +388,7 @@ def test_tapes_are_relative_to_the_file(tmp_path: Path) -> None:
         ("['lib/**/c.py', 'lib/.hidden.py']", ["lib/.hidden.py", "lib/deep/c.py"], []),
         ("['?.py', 'lib/[!a].py']", ["a.py", "lib/b.py"], []), ("['odd[1].py']", ["odd[1].py"], []),
         ("['x*.py', a.py]", ["a.py"], ["listed_file_missing"]),
+        ("[no.py, ./no.py, no.py]", [], ["listed_file_missing"]),
         ("[lib]", [], ["listed_path_is_directory"]), ("[lib/]", [], ["listed_path_is_directory"]),
         ("['lib\\b.py']", [], ["listed_file_missing"]),
         ("[../x.py, /etc/passwd, ../*.py]", [], ["path_escapes_root"] * 3),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import GitRepo
+from git_bt.capture.running import capture_entry
 from git_bt.commands.capture import capture
 from git_bt.errors import CannotWork, Usage
 from git_bt.objects import Objects
@@ -64,6 +65,20 @@ def test_the_entry_point_alone_is_the_default(project: GitRepo) -> None:
     assert [notice.kind for notice in report.notices] == ["listed_file_missing"]
 
 
+def test_a_key_of_the_run_does_not_hide_the_code(project: GitRepo) -> None:
+    """What cannot be run can be captured: the list of files counts, the key is said."""
+    project.write("s/strategy.yaml", "files: [data.json]\nconfig: 5\nengine: [flox]\n")
+    report = capture("s/main.py", cwd=project.path)
+    running = capture_entry(
+        str(project.path), str(project.path / "s/main.py"), mode="imports", with_loaded=False
+    )
+
+    assert list(report.files) == list(running.snapshot.files) == ["s/data.json", "s/main.py"]
+    for notices in (report.notices, running.notices):
+        assert [notice.kind for notice in notices] == ["config_parse_error"] * 2
+        assert notices[1].message.startswith("s/strategy.yaml: line 2, column 9: config must be")
+
+
 def test_a_dry_run_needs_no_repository(tmp_path: Path) -> None:
     """It stores nothing, inside git and outside."""
     plant(tmp_path / "p")
@@ -104,6 +119,7 @@ def test_the_project_root_can_be_named(project: GitRepo, tmp_path: Path) -> None
         (["gone.py"], "entry point not found: gone.py"),
         (["s"], "no strategy.yaml in s"),
         (["s/main.py", "--mode", "all"], "'all' is not one of"),
+        (["s/main.py", "--project-root", "gone"], "no such folder: gone"),
     ],
 )
 def test_what_is_not_there_is_one_line(words: list[str], message: str, project: GitRepo) -> None:

@@ -43,6 +43,7 @@ class StrategyCodeCapture:
             )
         self.code_capture_mode = code_capture_mode
         self._log = Log(log_level)
+        self._diagnose = self._log.debug if self._log.level <= LEVELS["DEBUG"] else None
 
     @property
     def log_level(self) -> str:
@@ -57,7 +58,7 @@ class StrategyCodeCapture:
                 always are among them.
         """
         theirs = NAMES.union(framework) if framework else NAMES
-        found = detect(theirs, depth=2, say=self._log.debug)
+        found = detect(theirs, depth=2, say=self._diagnose)
         if self._log.level < LEVELS["ERROR"]:
             self._tell(found)
         return found
@@ -88,8 +89,11 @@ class StrategyCodeCapture:
         """
         from git_bt.capture.running import capture_running
 
-        found = found or detect(NAMES, depth=2, say=self._log.debug)
+        found = found or detect(NAMES, depth=2, say=self._diagnose)
         captured = capture_running(found, mode=self.code_capture_mode)
+        if self._diagnose is not None:
+            for path, member in captured.snapshot.files.items():
+                self._diagnose("file_captured", path=path, size=member.size, sha256=member.sha256)
         self._log.say(
             "INFO", "code_captured", files=len(captured.content), method=captured.snapshot.method
         )

@@ -51,13 +51,17 @@ class Log:
             return
         logger = _logger(self.level if self.wanted else None)
         if logger.isEnabledFor(number):
-            text = ", ".join(f"{name}={value}" for name, value in fields.items())
+            text = ", ".join(f"{name}={_in_line(value)}" for name, value in fields.items())
             logger.log(number, f"{event}: {text}" if text else event, extra={"event": event})
 
     def debug(self, event: str, **fields: object) -> None:
         """Log a diagnostic."""
-        if self.level <= LEVELS["DEBUG"]:
-            self.say("DEBUG", event, **fields)
+        self.say("DEBUG", event, **fields)
+
+
+def _in_line(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def _logger(level: int | None) -> Any:
@@ -91,13 +95,14 @@ def _root() -> str:
 
 def _of_file(path: str) -> str | None:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8-sig", errors="replace") as file:  # noqa: PTH123
             lines = file.read(1 << 20).splitlines()
     except OSError:
         return None
     found = {}
     for line in lines:
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        text = line.replace("\t", " ").strip()
+        name, equals, value = text.removeprefix("export ").partition("=")
         if equals and name.strip() in VARIABLES:
             found[name.strip()] = value.partition(" #")[0].strip().strip("'\"")
     for name in VARIABLES:

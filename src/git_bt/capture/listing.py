@@ -31,11 +31,16 @@ def listed_files(
         return None, []
     found: list[str] = []
     notices: list[Notice] = []
+    seen: set[str] = set()
     for item in items:
         full = posixpath.normpath(posixpath.join(folder, item))
+        if full in seen:
+            continue
+        seen.add(full)
         outside = leaves(full) or (root and not full.startswith(root + "/"))
         if outside:
-            notices.append(_notice("path_escapes_root", item, "lies outside the project root"))
+            what = "must be relative" if item.startswith("/") else "lies outside the project root"
+            notices.append(_notice("path_escapes_root", item, what))
             continue
         matched = _matches(files, full)
         for path in matched:
@@ -45,11 +50,17 @@ def listed_files(
             if not _is_broken(files, path):
                 found.append(path)
         if not matched:
-            kind, what = "listed_file_missing", "is listed, but not there"
-            if files.is_folder(full):
-                kind, what = "listed_path_is_directory", "is a folder: list files, or folder/**"
-            notices.append(_notice(kind, item, what))
+            notices.append(_unmatched(files, full, item))
     return found, notices
+
+
+def _unmatched(files: Files, full: str, item: str) -> Notice:
+    if files.is_folder(full):
+        what = "is a folder: list files, or folder/**"
+        return _notice("listed_path_is_directory", item, what)
+    is_pattern = _GLOB.search(full) is not None
+    what = "is listed, but matches no file" if is_pattern else "is listed, but not there"
+    return _notice("listed_file_missing", item, what)
 
 
 def _notice(kind: str, path: str, what: str) -> Notice:

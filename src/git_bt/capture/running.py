@@ -57,7 +57,8 @@ def capture_entry(root: str, entry: str, *, mode: str, with_loaded: bool) -> Cap
     """
     files = folder_files(Path(root))
     path = Path(entry).relative_to(root).as_posix()
-    captured = capture(files, read_strategy(files, path, root="."), mode=mode, lenient=True)
+    strategy = read_strategy(files, path, root=".", lenient=True)
+    captured = capture(files, strategy, mode=mode, lenient=True)
     if with_loaded and captured.snapshot.method == "imports":
         captured = _with_loaded(files, captured, root)
     return captured

@@ -41,7 +41,7 @@ class Spec:
     fault: Notice | None = None
 
 
-def read_spec(data: bytes, path: str, *, is_open: bool = False) -> Spec:
+def read_spec(data: bytes, path: str, *, is_open: bool = False, lenient: bool = False) -> Spec:
     """Return what a strategy.yaml says.
 
     Args:
@@ -49,9 +49,10 @@ def read_spec(data: bytes, path: str, *, is_open: bool = False) -> Spec:
         path: how messages name it.
         is_open: it is to be completed: one that is empty, or that holds keys of ours but neither
             files nor entry_point, is no fault.
+        lenient: only the code is wanted: a key of ours that cannot be used is a notice.
 
     Raises:
-        Usage: a key of ours holds something of the wrong kind; with line and column.
+        Usage: otherwise a key of ours holds something of the wrong kind; with line and column.
     """
     try:
         root = read_document(data)
@@ -65,7 +66,7 @@ def read_spec(data: bytes, path: str, *, is_open: bool = False) -> Spec:
         found = "is empty" if root.value is None else f"holds {_word(root.value)}"
         message = f"{path} {found}; it must hold keys such as entry_point: my_strategy.py"
         return _faulty(Notice(kind="config_not_mapping", message=message, path=path))
-    return _Keys(path, root.value).spec(is_open=is_open)
+    return _Keys(path, root.value, lenient=lenient).spec(is_open=is_open)
 
 
 def added_to(data: bytes, lines: str, path: str) -> bytes:
@@ -102,9 +103,10 @@ def _faulty(notice: Notice) -> Spec:
 class _Keys:
     """Reads the keys of one file, gathering notices."""
 
-    def __init__(self, path: str, keys: Mapping[str, Node]) -> None:
+    def __init__(self, path: str, keys: Mapping[str, Node], *, lenient: bool) -> None:
         self.path = path
         self.keys = keys
+        self.lenient = lenient
         self.notices: list[Notice] = []
 
     def spec(self, *, is_open: bool) -> Spec:
@@ -165,6 +167,9 @@ class _Keys:
             return read(node)
         except _Wrong as e:
             place = e.node if e.node is not None else node
+            if self.lenient:
+                self._notice("config_parse_error", f"{name} {e}", place)
+                return None
             raise Usage(f"{self.path}: {place.place}: {name} {e}") from e
 
     def _notice(self, kind: str, message: str, node: Node | None) -> None:

@@ -31,6 +31,7 @@ def read_strategy(
     *,
     overrides: Mapping[str, Any] | None = None,
     root: str | None = None,
+    lenient: bool = False,
 ) -> Strategy:
     """Return the strategy that a path names.
 
@@ -41,6 +42,7 @@ def read_strategy(
         overrides: values of strategy.yaml's keys that stand above the file's; None is no value.
             `config` is laid over the file's, key by key; `tape` is taken as it is.
         root: the project root from the top; None looks for it.
+        lenient: only its code is wanted: keys that say how it runs stop nothing.
 
     Raises:
         Usage: no such strategy, no entry point, or a strategy.yaml that cannot be understood.
@@ -50,11 +52,11 @@ def read_strategy(
     if files.find(path) is not None and posixpath.basename(path) == NAME:
         path = posixpath.dirname(path)
     if files.is_folder(path):
-        spec, entry = _named_by_folder(files, path, given)
+        spec, entry = _named_by_folder(files, path, given, lenient=lenient)
         name, folder = path or ".", path
     else:
         folder = posixpath.dirname(path)
-        spec, entry = _beside(files, path), path
+        spec, entry = _beside(files, path, lenient=lenient), path
         name = path if spec.entry_point is None else folder or "."
     _check_entry(files, entry)
     top = _project_root(files, entry, folder) if root is None else _from_top(root)
@@ -110,7 +112,9 @@ def find_spec(files: Files, folder: str) -> Spec | None:
     return spec
 
 
-def _named_by_folder(files: Files, folder: str, given: Mapping[str, Any]) -> tuple[Spec, str]:
+def _named_by_folder(
+    files: Files, folder: str, given: Mapping[str, Any], *, lenient: bool
+) -> tuple[Spec, str]:
     """Read the strategy.yaml of a folder, which must be whole: it says what is to be run."""
     path = posixpath.join(folder, NAME)
     if files.find(path) is None:
@@ -118,7 +122,7 @@ def _named_by_folder(files: Files, folder: str, given: Mapping[str, Any]) -> tup
             f"no {NAME} in {folder or '.'}",
             hint=f"name an entry file, or git bt adopt {folder or '.'}",
         )
-    spec = _read(files, path)
+    spec = _read(files, path, lenient=lenient)
     if spec.fault is not None and spec.fault.kind != "config_files_not_list":
         is_open = _read(files, path, is_open=True).fault is None
         hint = f"git bt adopt {folder or '.'} completes it, or add a line: entry_point: FILE"
@@ -133,7 +137,7 @@ def _named_by_folder(files: Files, folder: str, given: Mapping[str, Any]) -> tup
     return spec, full
 
 
-def _beside(files: Files, entry: str) -> Spec:
+def _beside(files: Files, entry: str, *, lenient: bool) -> Spec:
     """Read the strategy.yaml beside an entry file; one that cannot be read stops nothing."""
     folder = posixpath.dirname(entry)
     path = posixpath.join(folder, NAME)
@@ -141,14 +145,14 @@ def _beside(files: Files, entry: str) -> Spec:
         return Spec()
     if files.find(entry) is None:
         return Spec()  # the missing entry is what is to be said
-    spec = _read(files, path)
+    spec = _read(files, path, lenient=lenient)
     named = spec.entry_point
     if named is not None and posixpath.normpath(posixpath.join(folder, named)) != entry:
         return Spec()
     return spec
 
 
-def _read(files: Files, path: str, *, is_open: bool = False) -> Spec:
+def _read(files: Files, path: str, *, is_open: bool = False, lenient: bool = False) -> Spec:
     if files.is_folder(path):
         fault = Notice(kind="config_unreadable", message=f"{path} is a folder", path=path)
         return Spec(notices=(fault,), fault=fault)
@@ -157,7 +161,8 @@ def _read(files: Files, path: str, *, is_open: bool = False) -> Spec:
     except BtError as e:
         fault = Notice(kind="config_unreadable", message=f"{path}: {e}", path=path)
         return Spec(notices=(fault,), fault=fault)
-    return read_spec(source.read() if source is not None else b"", path, is_open=is_open)
+    data = source.read() if source is not None else b""
+    return read_spec(data, path, is_open=is_open, lenient=lenient)
 
 
 def _check_entry(files: Files, entry: str) -> None:

@@ -38,7 +38,8 @@ def capture(
     with open_workspace(cwd, needs_repository=not dry_run) as workspace:
         files, top = _view(workspace, entry, project_root)
         root = None if project_root is None else _below(workspace, project_root, top)
-        strategy = read_strategy(files, _below(workspace, entry, top), root=root)
+        path = _below(workspace, entry, top)
+        strategy = read_strategy(files, path, root=root, lenient=True)
         captured = take(files, strategy, mode=mode, lenient=True)
         if not dry_run:
             workspace.need_store().save(captured=(captured,))
@@ -56,6 +57,8 @@ def capture(
 def _view(workspace: Workspace, entry: str, root: str | None) -> tuple[Files, Path]:
     """Return the work tree where it holds all that is named, else the project as a plain folder."""
     named = [_place(workspace, each) for each in (entry, root) if each is not None]
+    if root is not None and not os.path.isdir(named[1]):  # noqa: PTH112  as below
+        raise Usage(f"no such folder: {root}")
     if workspace.repo is not None and workspace.repo.top is not None:
         for top in (workspace.top, workspace.top.resolve()):
             if all(place.is_relative_to(top) for place in named):

@@ -84,7 +84,7 @@ def _store(
         else:
             bundle = _pack(workspace, plan, market)
             report = replace(report, bundle=bundle.id)
-    elif only is not None and only.rows is not None:
+    elif only is not None and only.rows is not None and only.code.entry_point is not None:
         report = replace(report, hint="--tape PATH packs the run as a bundle")
     spool = Spool(workspace.need_store().repo.cache_dir / FOLDER)
     on = {} if tape is None or market is None else _said_of(workspace, tape, market)
@@ -146,20 +146,23 @@ def _nothing(command: Sequence[str], *, had_python: bool) -> tuple[str, str]:
 
 
 def _codes(dropped: Dropped) -> list[CodeThatRan]:
-    found: dict[tuple[int, str], list[Run]] = {}
+    """Count runs by what ran, whichever processes they were in."""
+    found: dict[tuple[object, ...], list[Run]] = {}
     for each in dropped.runs:
-        found.setdefault((id(each.code), each.engine), []).append(each)
+        code = each.code
+        what = (_snapshot(code), code.entry_point, each.engine, code.context, code.confidence)
+        found.setdefault(what, []).append(each)
     return [
         CodeThatRan(
             snapshot=_snapshot(runs[0].code),
             entry_point=runs[0].code.entry_point,
-            engine=engine,
+            engine=runs[0].engine,
             context=runs[0].code.context,
             confidence=runs[0].code.confidence,
             runs=len(runs),
             failed=sum(each.error is not None for each in runs),
         )
-        for (_, engine), runs in found.items()
+        for runs in found.values()
     ]
 
 

@@ -44,11 +44,15 @@ def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = No
     main = sys.modules.get("__main__")
     main_globals: dict[str, Any] = getattr(main, "__dict__", {})
     program, found, text = running_program(depth + 1, main_globals)
+    if say is not None:
+        say("programs_looked_for", started_by_hand=found or None, runs_text=text)
     if program is not None:
         return _by_hand(program, found, text=text)
     if sys.__dict__.get("frozen") or "__compiled__" in main_globals:  # getattr takes 1 µs
         return _frozen(say or _silent)
     path = _main_file(main_globals)
+    if say is not None:
+        say("main_looked_at", file=path, is_installed=path is not None and is_installed(path))
     if path is not None and not is_installed(path):
         return _of_main(path, text=text)
     shell = _kernel()
@@ -56,7 +60,10 @@ def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = No
         from git_bt.live.notebooks import detect_notebook
 
         return detect_notebook(shell, say or _silent)
-    return _of_frames(sys._getframe(depth), path, main_globals, framework, text=text)
+    users = _users(sys._getframe(depth), framework)
+    if say is not None:
+        say("frames_looked_at", files=users[0])
+    return _of_frames(users, path, main_globals, framework, text=text)
 
 
 def _silent(event: str, **fields: object) -> None:
@@ -166,7 +173,7 @@ def _frozen(say: Say) -> Detection:
 
 
 def _of_frames(
-    start: FrameType,
+    users: tuple[list[str], bool],
     main: str | None,
     main_globals: dict[str, Any],
     framework: Collection[str],
@@ -174,7 +181,7 @@ def _of_frames(
     text: bool,
 ) -> Detection:
     """Take the outermost running frame of a file that is the user's."""
-    files, launched = _users(start, framework)
+    files, launched = users
     typed = _is_prompt() or (_is_typed() and not launched)
     context = "interactive" if typed else "file" if main is not None or launched else "unknown"
     path = next((p for p in reversed(files) if _name(p) != "conftest.py"), None)

@@ -1,7 +1,7 @@
 """The texts of answers about sweeps."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from git_bt.output import words
 from git_bt.output.style import Style
@@ -97,7 +97,8 @@ def best(report: BestReport, style: Style) -> list[str]:
     rows += [(str(r.rank), words.number(r.value), words.short(r.id)) for r in report.runs]
     used = sum(max(len(row[i]) for row in rows) + 2 for i in range(3))
     room = max(20, style.width - used)
-    given = [style.fit(_params(r.params), room) for r in report.runs]
+    telling = _telling([r.params for r in report.runs])
+    given = [style.fit(_params(r.params, telling), room) for r in report.runs]
     table = [[*row, last] for row, last in zip(rows, ["PARAMETERS", *given], strict=True)]
     top, *rest = columns(table, right=(0, 1)).split("\n")
     lines += ["", style.dim(top), *rest] if report.runs else []
@@ -187,8 +188,15 @@ def _spreads(report: SweepReport, style: Style) -> list[str]:
     return [style.dim(top), *rest]
 
 
-def _params(params: Scalars) -> str:
-    return " ".join(f"{words.plain(k)}={words.value(v, 40)}" for k, v in sorted(params.items()))
+def _params(params: Scalars, first: Collection[str] = ()) -> str:
+    items = sorted(params.items(), key=lambda item: (item[0] not in first, item[0]))
+    return " ".join(f"{words.plain(k)}={words.value(v, 40)}" for k, v in items)
+
+
+def _telling(rows: Sequence[Scalars]) -> set[str]:
+    """Return the names whose values tell rows apart: those are what a narrow table must show."""
+    names = {name for params in rows for name in params}
+    return {n for n in names if len({repr(params.get(n, names)) for params in rows}) > 1}
 
 
 def _checks(checks: Sequence[MetricCheck], style: Style) -> list[tuple[str, ...]]:
