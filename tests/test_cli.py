@@ -538,7 +538,9 @@ def endless(project: GitRepo) -> GitRepo:
     return project
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"]
+)
 @pytest.mark.parametrize(
     "words", ["validate strategies/a", "validate strategies/a strategies/b", "pack strategies/a"]
 )
@@ -567,6 +569,22 @@ def test_an_interrupt_leaves_nothing_behind(
     assert str(temp) not in listing
     assert endless.git("for-each-ref") == refs
     assert bt("pack", CROSS, cwd=endless).code == 0  # no lock is in the way
+
+
+def test_an_interrupt_before_the_command_is_no_difference(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While a command is imported or its words are read, exit code 130 too, and the same word."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(cli), "get_command", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["ls"], prog_name="git bt")
+
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
 
 
 # -- start-up -------------------------------------------------------------------------------------

@@ -191,7 +191,8 @@ class Writer:
             self._remove(re.findall(r"/(tmp_pack_\w+)", err.decode(errors="replace")))
             # It leaves a report of the crash in the git directory; what matters of it is in `err`.
             report = self.repo.git_dir / f"fast_import_crash_{process.pid}"
-            report.unlink(missing_ok=True)
+            with suppress(OSError):  # a file system that is read-only keeps none
+                report.unlink()
             error = failure("fast-import", Result(process.returncode, out, err))
             raise Vanished(error.message) if _GONE.search(err) else error
         return out

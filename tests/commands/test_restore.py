@@ -75,6 +75,23 @@ def test_force_replaces_a_link_and_not_what_it_points_to(project: GitRepo, tmp_p
     assert not link.is_symlink()
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_written_through_a_linked_folder(
+    project: GitRepo, tmp_path: Path, force: bool
+) -> None:
+    """It would land outside the folder that was named; the folder itself may be a link."""
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (elsewhere, tmp_path / "new"):
+        folder.mkdir()
+    (tmp_path / "new/strategies").symlink_to(elsewhere)
+    with pytest.raises(Usage, match="new/strategies is a link"):
+        restore(ONCE, str(tmp_path / "new"), force=force, cwd=project.path)
+
+    assert list(elsewhere.iterdir()) == []
+    (tmp_path / "linked").symlink_to(elsewhere)
+    assert restore(ONCE, str(tmp_path / "linked"), force=force, cwd=project.path).files
+
+
 def test_the_tape_comes_when_asked_for(project: GitRepo, tmp_path: Path) -> None:
     """Below tape/, byte for byte."""
     report = restore(CROSS, "out", tape=True, cwd=project.path)

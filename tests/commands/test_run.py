@@ -430,8 +430,9 @@ def test_a_tape_elsewhere_is_not_packed(project: GitRepo, tmp_path: Path) -> Non
     assert "not packed: tape and strategy do not lie in one project" in " ".join(done.err.split())
 
 
-def test_termination_goes_to_the_command(project: GitRepo) -> None:
-    """SIGTERM ends it, and run ends as it ended."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["TERM", "HUP"])
+def test_termination_goes_to_the_command(project: GitRepo, number: signal.Signals) -> None:
+    """It ends the command, and run ends as that ended."""
     text = "import time; print('up', flush=True); time.sleep(60)"
     process = subprocess.Popen(
         [PYTHON, "-m", "git_bt", "run", "--", PYTHON, "-c", text],
@@ -440,9 +441,9 @@ def test_termination_goes_to_the_command(project: GitRepo) -> None:
     assert process.stdout is not None
     with process.stdout:
         assert process.stdout.readline() == "up\n"
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
 
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(30) == 128 + number
 
 
 # -- other interpreters ---------------------------------------------------------------------------

@@ -10,6 +10,18 @@ from git_bt.cli.echo import write_json
 from git_bt.errors import BtError, CannotWork, ExitCode
 
 
+class Border(click.Group):
+    """The group of all commands: an interrupt ends in one word and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Import, read and run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click itself would exit with 1, as if there was a difference
+            click.echo("interrupted", err=True)
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+
+
 class Verb(click.Command):
     """A command of git-bt: nothing but click's own exceptions leaves it."""
 
@@ -21,9 +33,6 @@ class Verb(click.Command):
             raise
         except BtError as e:
             raise Failure(e, ctx) from e
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         except OSError as e:
             raise Failure(_from_os(e), ctx) from e
         except Exception as e:  # noqa: BLE001  a bug of ours: a line for the user, all of it in a file

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from git_bt import headstart
+from git_bt.cli.border import Border
 from git_bt.errors import ExitCode
 
 COMMANDS = {
@@ -50,7 +51,7 @@ COMMANDS = {
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
-class Lazy(click.Group):
+class Lazy(Border):
     """A group that imports a command when it is named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

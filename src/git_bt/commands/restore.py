@@ -53,6 +53,7 @@ def restore(
             check_content(bundle)
             files = _of_bundle(bundle, with_tape=tape)
         target = workspace.cwd / directory
+        _refuse_links(target, files)
         if not force:
             _refuse_to_replace(target, files)
         for path, (data, mode) in files.items():
@@ -138,6 +139,14 @@ def _of_bundle(bundle: Bundle, *, with_tape: bool) -> Files:
         )
         for path, source in found.items()
     }
+
+
+def _refuse_links(target: Path, files: Files) -> None:
+    """Refuse to write through a linked folder: a file would land outside, as git has it too."""
+    folders = {Path(path).parents[i] for path in files for i in range(len(Path(path).parents) - 1)}
+    for folder in sorted(folders):
+        if (target / folder).is_symlink():
+            raise Usage(f"{target / folder} is a link", hint="name a new folder")
 
 
 def _refuse_to_replace(target: Path, files: Files) -> None:

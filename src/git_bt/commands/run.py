@@ -114,12 +114,16 @@ def _start(argv: Sequence[str], folder: Path, cwd: Path) -> int:
     except OSError as e:
         raise Usage(f"cannot start {argv[0]}: {e.strerror}", hint=_hint(argv[0])) from e
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
-    ended = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    ended = {
+        number: signal.signal(number, lambda signum, _: process.send_signal(signum))
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
     try:
         code = process.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, ended)
+        for number, handler in {signal.SIGINT: before, **ended}.items():
+            signal.signal(number, handler)
     return code if code >= 0 else 128 - code
 
 
