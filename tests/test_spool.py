@@ -324,7 +324,7 @@ def test_a_repository_that_moves_keeps_its_runs(tmp_path: Path) -> None:
 def test_a_long_file_is_followed_by_another(
     folder: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is whole by itself."""
+    """Each is whole by itself; their process stays one writer, whose count goes on."""
     monkeypatch.setattr("git_bt.spool._LONGEST", 500)
     digest = snapshot_id(CAPTURED.snapshot)
     for n in range(10):
@@ -334,3 +334,6 @@ def test_a_long_file_is_followed_by_another(
     assert len(files) > 2
     assert all(encode_code(CAPTURED) in file.read_bytes() for file in files)
     assert numbers(folder) == list(range(10))
+    runs = read(folder).runs.values()
+    assert {run.writer for run in runs} == {spool.writer}
+    assert sorted(run.seq for run in runs) == list(range(10))

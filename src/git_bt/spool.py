@@ -143,8 +143,10 @@ class Spool:
             Corrupt: a value that JSON cannot hold.
         """
         with self._lock:
-            if self._pid != os.getpid() or self._size > _LONGEST:
+            if self._pid != os.getpid():
                 self._begin()
+            elif self._size > _LONGEST:
+                self._turn()
             shared = [("sweep", encode_sweep(sweep))]
             if surroundings is not None:
                 shared.append(("environment", encode_surroundings(surroundings)))
@@ -184,15 +186,23 @@ class Spool:
 
     def _begin(self) -> None:
         """Leave the file, and be another writer."""
+        self._pid = os.getpid()
+        self.writer = self._name = os.urandom(8).hex()
+        self._seq = 0
+        self._leave()
+
+    def _turn(self) -> None:
+        """Go on in another file; the count goes on too, so that a process stays one writer."""
+        self._name = f"{self.writer}-{self._seq}"
+        self._leave()
+
+    def _leave(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
         self._fd = None
-        self._pid = os.getpid()
         self._size = 0
-        self._seq = 0
         self._is_torn = False
         self._said: set[str] = set()
-        self.writer = os.urandom(8).hex()
 
     def _forked(self) -> None:
         self._lock = threading.RLock()  # another thread may have held it
@@ -216,13 +226,13 @@ class Spool:
     def _open(self) -> int:
         """Make the file under another name and hold it: who finds it must know that we live."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder / f".{self.writer}"
+        fresh = self.folder / f".{self._name}"
         fd = os.open(
             fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666
         )
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            fresh.rename(self.folder / f"{self.writer}{SUFFIX}")
+            fresh.rename(self.folder / f"{self._name}{SUFFIX}")
         except OSError:
             os.close(fd)
             fresh.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ class Surroundings:
 class SweepRun:
     """One run of a sweep.
 
-    `writer` and `seq` make it unlike any other: 16 random digits a spool file, and a count in it.
+    `writer` and `seq` make it unlike any other: 16 random digits a process, and a count in it.
     `environment` is the id of its surroundings, `bundle` of the bundle that it was packed as.
     """
 

@@ -124,6 +124,34 @@ def test_one_of_several_is_not_started_again(
     assert "next: git bt run --tape PATH -- python " in ranked.out
 
 
+@pytest.mark.parametrize("way", ["another file", "another engine", "a recording around it"])
+def test_the_runs_of_a_process_are_counted_together(way: str, project: GitRepo) -> None:
+    """Also where its lines begin a new file, or its backtests are of two sweeps."""
+    before = "import git_bt.spool as s; s._LONGEST = 1\n" if way == "another file" else ""
+    after = {
+        "another file": "    backtest(0.002)\n",
+        "another engine": "    import runpy\n"
+        "    runpy.run_path('backtrader_strategy.py', run_name='__main__')\n",
+        "a recording around it": "    with git_bt.recording('mine') as run: run.log(x=1)\n",
+    }[way]
+    auto = AUTO.replace("()", "(code_capture_mode='imports')")
+    project.write("both.py", auto + before + LRVX + after)
+    subprocess.run([PYTHON, "both.py"], cwd=project.path, check=True, stdout=subprocess.DEVNULL)
+    files = len(list((project.path / ".git/bt/spool").glob("*.spool")))
+    heads = bt("sweep", "ls", "--json", cwd=project).json["sweeps"]
+    best = bt("sweep", "best", "both", "--metric", "total_trades", "--json", cwd=project)
+    done = bt(
+        "sweep", "promote", best.json["runs"][0]["id"][:12], *TAPE, "--python", PYTHON, cwd=project
+    )
+
+    assert sum(head["runs"] for head in heads) == 2
+    assert files == 0  # the end of the process moved all of them
+    if way == "a recording around it":
+        assert done.code == 0, done.err
+    else:
+        assert "is one of 2 that one start of the program made" in " ".join(done.err.split())
+
+
 def test_a_strategy_of_its_own_is_promoted_from_a_loop(project: GitRepo) -> None:
     """As the refusal says: its strategy.yaml names engine and tape, the row its parameters."""
     strategy, _, _ = STRATEGIES["backtesting"].partition("if __name__")

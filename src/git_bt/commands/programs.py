@@ -15,6 +15,7 @@ from git_bt.commands.workspace import Workspace
 from git_bt.engines.script import NAME, complete
 from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.model import Captured, Strategy
+from git_bt.store import Store
 from git_bt.sweep_records import SweepRun, Swept, sweep_run_id
 
 PROGRAMS = ("lrvx", "rustybt")
@@ -95,7 +96,7 @@ def find_strategy(
     return Strategy(name=entry, root=".", entry_point=entry, files=files)
 
 
-def find_program(repository: Path, swept: Swept, row: SweepRun) -> Program | None:
+def find_program(workspace: Workspace, swept: Swept, row: SweepRun) -> Program | None:
     """Return how the program of a run was started, None where nobody watched it.
 
     Raises:
@@ -115,26 +116,33 @@ def find_program(repository: Path, swept: Swept, row: SweepRun) -> Program | Non
             "cannot be run again by itself",
             hint=hint,
         )
-    beside = sum(
-        (run.writer, run.environment) == (row.writer, row.environment) for run in swept.runs
-    )
+    beside = _made_by(workspace.need_store(), row.writer)
     if beside > 1:
         raise Usage(
             f"{name} is one of {beside} that one start of the program made, and a bundle holds one",
             hint=hint,
         )
     return Program(
-        root=repository / around.root,
-        cwd=repository / around.cwd,
+        root=workspace.top / around.root,
+        cwd=workspace.top / around.cwd,
         argv=around.argv[1:],
         module=around.module,
+    )
+
+
+def _made_by(store: Store, writer: str) -> int:
+    """Return how many backtests a process made, on whatever engines; a writer is a process."""
+    return sum(
+        sum(of == writer for of, _ in store.known_runs(digest, {writer}))
+        for digest in store.sweep_ids()
+        if store.sweep_alone(digest).engine is not None
     )
 
 
 def is_startable(workspace: Workspace, swept: Swept, row: SweepRun) -> bool:
     """Tell whether promote, given no option, would not refuse a run for how it was started."""
     try:
-        program = find_program(workspace.top, swept, row)
+        program = find_program(workspace, swept, row)
     except Usage:
         pass
     else:

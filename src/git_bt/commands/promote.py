@@ -91,7 +91,7 @@ def promote(
         what = find_strategy(workspace, swept, captured, strategy)
         program = None
         if strategy is None and engine is None and (what.engine or what.command) is None:
-            program = find_program(workspace.top, swept, row)
+            program = find_program(workspace, swept, row)
         if program is None:
             what = _completed(workspace, what, swept, row, engine=engine, tape=tape)
             captured = _entered(captured, what)
