@@ -211,6 +211,16 @@ def test_each_setting_of_cerebros_optimization_is_a_run(cpus: int, project: GitR
     }  # fmt: skip
 
 
+def test_what_ran_is_said_once_whichever_processes_it_ran_in(project: GitRepo) -> None:
+    """Runs of the same code are counted together."""
+    forks = "\n    import os\n    if os.fork() == 0: backtest(0.001); os._exit(0)\n    os.wait()\n"
+    project.write("lrvx_strategy.py", LRVX + forks + "    backtest(0.002)\n")
+    done = ran(project, "python", "lrvx_strategy.py", before=("--output", "run.json"))
+    (code,) = checked(json.loads((project.path / "run.json").read_text()))["codes"]
+
+    assert code["runs"] == len(spooled(project).runs) == 3, done.err
+
+
 def test_the_surroundings_are_recorded(project: GitRepo) -> None:
     """Python, platform, argv, loaded distributions, commit, and what differs from it."""
     commit = project.git("rev-parse", "HEAD")
@@ -419,6 +429,8 @@ def test_a_strategy_that_deletes_itself_still_runs(project: GitRepo) -> None:
     assert (done.returncode, done.stdout) == (below.code, below.out) == (0, "14\n")
     assert "source_changed_since_load" in done.stderr
     assert "Traceback" not in done.stderr + below.err
+    assert "its code could not be captured" in below.err
+    assert "--tape PATH" not in below.err
 
 
 def test_a_tape_elsewhere_is_not_packed(project: GitRepo, tmp_path: Path) -> None:
@@ -430,20 +442,25 @@ def test_a_tape_elsewhere_is_not_packed(project: GitRepo, tmp_path: Path) -> Non
     assert "not packed: tape and strategy do not lie in one project" in " ".join(done.err.split())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["TERM", "HUP"])
-def test_termination_goes_to_the_command(project: GitRepo, number: signal.Signals) -> None:
-    """It ends the command, and run ends as that ended."""
-    text = "import time; print('up', flush=True); time.sleep(60)"
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"])
+def test_a_signal_ends_the_command_and_not_its_record(name: str, project: GitRepo) -> None:
+    """Sent to us, as by kill, or to all, as by a terminal: what was run by then is recorded."""
+    number = signal.Signals[name]
+    text = LRVX + "    import time; print('up', flush=True); time.sleep(60)\n"
+    project.write("lrvx_strategy.py", "import signal; signal.signal(2, signal.SIG_DFL)\n" + text)
     process = subprocess.Popen(
-        [PYTHON, "-m", "git_bt", "run", "--", PYTHON, "-c", text],
+        [PYTHON, "-m", "git_bt", "run", "--", PYTHON, "lrvx_strategy.py"],
         cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     with process.stdout:
-        assert process.stdout.readline() == "up\n"
-        process.send_signal(number)
+        assert "up\n" in iter(process.stdout.readline, "")
+        by_terminal = name in ("SIGINT", "SIGQUIT")
+        (os.killpg if by_terminal else os.kill)(process.pid, number)
 
         assert process.wait(30) == 128 + number
+    assert len(spooled(project).runs) == 1
 
 
 # -- other interpreters ---------------------------------------------------------------------------

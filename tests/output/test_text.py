@@ -17,6 +17,7 @@ from git_bt.output.style import color_wanted
 from git_bt.output.tables import columns
 from git_bt.output.text import iso_time, plain, render
 from git_bt.reports import BundleRow, ListReport, ValidateReport
+from git_bt.sweeping import BestReport
 from output.report_samples import DIVERGED, GOLDEN, PRICE, REPORTS, REPRODUCED, A
 
 PAINT = re.compile("\x1b\\[[0-9;]*m")
@@ -365,3 +366,18 @@ def test_any_name_renders(name: str, message: str) -> None:
     )
 
     assert len(text(report).splitlines()) == 1
+
+
+def test_a_narrow_table_shows_what_tells_settings_apart() -> None:
+    """Settings that an engine has besides are the same in all rows, and would fill the width."""
+    report = REPORTS["sweep-best"]
+    assert isinstance(report, BestReport)
+    same = {"cash": 10000, "commission": 0.002, "exclusive_orders": False, "hedging": False}
+    runs = [
+        dataclasses.replace(report.runs[0], params={**same, "slow": n, **({"tp": 1} if n else {})})
+        for n in range(2)
+    ]
+    lines = text(dataclasses.replace(report, runs=tuple(runs)), width=80).splitlines()
+
+    assert "  slow=0 cash=10000 commission=" in lines[4]
+    assert "  slow=1 tp=1 cash=10000 commission=" in lines[5]

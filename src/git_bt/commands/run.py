@@ -99,6 +99,10 @@ def _store(
 # -- the command ----------------------------------------------------------------------------------
 
 
+_ITS_OWN = (signal.SIGINT, signal.SIGQUIT)  # a terminal sends them to the command as well
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+
+
 def _start(argv: Sequence[str], folder: Path, cwd: Path) -> int:
     """Run the command to its end and return its exit code, 128 and the signal's number."""
     start = str(Path(live.__file__).parent / "start")
@@ -113,16 +117,16 @@ def _start(argv: Sequence[str], folder: Path, cwd: Path) -> int:
         raise Usage(f"no such command: {argv[0]}", hint=_hint(argv[0])) from e
     except OSError as e:
         raise Usage(f"cannot start {argv[0]}: {e.strerror}", hint=_hint(argv[0])) from e
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
-    ended = {
-        number: signal.signal(number, lambda signum, _: process.send_signal(signum))
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) != signal.SIG_IGN
-    }
+    before = {number: signal.getsignal(number) for number in (*_ITS_OWN, *_FORWARDED)}
+    for number in _ITS_OWN:
+        signal.signal(number, signal.SIG_IGN)
+    for number in _FORWARDED:
+        if before[number] != signal.SIG_IGN:  # as below nohup
+            signal.signal(number, lambda which, _: process.send_signal(which))
     try:
         code = process.wait()
     finally:
-        for number, handler in {signal.SIGINT: before, **ended}.items():
+        for number, handler in before.items():
             signal.signal(number, handler)
     return code if code >= 0 else 128 - code
 
