@@ -23,6 +23,7 @@ from typing import Any, Protocol, cast
 from git_bt.errors import BtError, Incomplete, Usage
 from git_bt.installed import distributions, stamp
 from git_bt.model import EngineVersion
+from git_bt.paths import expanded
 
 GROUP = "git_bt.engines"
 OLDEST = (3, 9)
@@ -237,7 +238,7 @@ def _on_path(environ: Mapping[str, str]) -> Iterator[tuple[str, Path, bool]]:
 
 def _named(text: str, base: Path, environ: Mapping[str, str]) -> Path | None:
     """Return the executable that a user named: a file, an environment's folder, or a command."""
-    path = base / Path(text).expanduser()
+    path = base / expanded(text)
     if path.is_dir():
         return _python_of(path)
     if path.is_file():

@@ -1,13 +1,15 @@
 """Which paths may be in a snapshot, a tape or a bundle, on any file system.
 
-Pure checks on text. A path is git's bytes as UTF-8; it is never normalised, and two that would
-meet on a file system that folds case or composes characters are refused.
+Pure checks on text, but for `expanded`. A path is git's bytes as UTF-8; it is never normalised, and
+two that would meet on a file system that folds case or composes characters are refused.
 """
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
+from pathlib import Path
 
 from git_bt.errors import Corrupt
 
@@ -96,3 +98,8 @@ def _spelled_apart(one: str, other: str) -> tuple[str, str]:
 def fold(path: str) -> str:
     """Return what a file system that folds case and composes characters makes of a path."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def expanded(text: str) -> Path:
+    """Return the path that a user wrote, `~` the home; where that is nobody's, it is a name."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  pathlib's raises for a file ~.py

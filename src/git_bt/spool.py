@@ -48,7 +48,7 @@ def find_spool(*places: Path) -> Path | None:
     """
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return Path(os.path.expanduser(named)).absolute()  # noqa: PTH111  pathlib's may raise
     found = (common for place in places if (common := find_common_dir(place)) is not None)
     common = next(found, None)
     return None if common is None else common / "bt" / FOLDER

@@ -79,6 +79,14 @@ def test_a_key_of_the_run_does_not_hide_the_code(project: GitRepo) -> None:
         assert notices[1].message.startswith("s/strategy.yaml: line 2, column 9: config must be")
 
 
+def test_a_tilde_that_is_nobodys_home_is_a_name(project: GitRepo) -> None:
+    """A file may be called so, and a folder."""
+    for name in ("~.py", "~no such user~/s.py"):
+        project.write(name, "")
+
+        assert capture(name, cwd=project.path).entry_point == name
+
+
 def test_a_dry_run_needs_no_repository(tmp_path: Path) -> None:
     """It stores nothing, inside git and outside."""
     plant(tmp_path / "p")

@@ -15,7 +15,7 @@ from git_bt.capture.pin import Pin, read_pin
 from git_bt.errors import CannotWork, Corrupt, Incomplete, Usage
 from git_bt.files import Files
 from git_bt.model import REGULAR, Member, Members, OnDisk, Source, Strategy, Tape, TapeState
-from git_bt.paths import check_paths
+from git_bt.paths import check_paths, expanded
 
 
 def read_tape(files: Files, tape: Strategy | str, *, top: Path | None, cwd: Path) -> Tape:
@@ -59,7 +59,7 @@ def read_tape(files: Files, tape: Strategy | str, *, top: Path | None, cwd: Path
 def _place(tape: Strategy | str, top: Path | None, cwd: Path) -> Path:
     """Return where the tape lies on disk, or would lie if it were checked out."""
     if isinstance(tape, str):
-        return Path(os.path.normpath(cwd / Path(tape).expanduser()))
+        return Path(os.path.normpath(cwd / expanded(tape)))
     if tape.tape is None:
         raise Usage(
             f"{tape.name} names no tape",

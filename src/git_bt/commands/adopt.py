@@ -20,6 +20,7 @@ from git_bt.commands.workspace import Step, Workspace, open_workspace
 from git_bt.errors import CannotWork, Usage
 from git_bt.files import Files
 from git_bt.interpreters import load_adapter
+from git_bt.paths import expanded
 
 
 def adopt(
@@ -160,7 +161,7 @@ def _why_entry(entry: Entry, name: str) -> str:
 def _tape(workspace: Workspace, entry: Entry, tape: str | None) -> Guess:
     if tape is None:
         return guess_tape(workspace.files, entry)
-    if not (workspace.cwd / Path(tape).expanduser()).exists():
+    if not (workspace.cwd / expanded(tape)).exists():
         raise Usage(f"no tape at {tape}", hint="name a file or a folder of market data")
     return Guess(value=workspace.place_of(tape), why="as you said")
 

@@ -10,6 +10,7 @@ from git_bt.commands.workspace import Workspace, open_workspace
 from git_bt.errors import Usage
 from git_bt.files import Files, folder_files
 from git_bt.live.places import project_root as find_root
+from git_bt.paths import expanded
 from git_bt.records import snapshot_id
 
 
@@ -77,4 +78,4 @@ def _below(workspace: Workspace, argument: str, top: Path) -> str:
 
 
 def _place(workspace: Workspace, argument: str) -> Path:
-    return Path(os.path.normpath(workspace.cwd / Path(argument).expanduser()))
+    return Path(os.path.normpath(workspace.cwd / expanded(argument)))

@@ -12,6 +12,7 @@ from git_bt.commands.validate import validate
 from git_bt.commands.workspace import Step
 from git_bt.errors import CannotWork, Usage
 from git_bt.interpreters import Interpreter, Wanted, find_interpreter, load_adapter
+from git_bt.paths import expanded
 from git_bt.repo import commit_all, create
 from git_bt.reports import DemoReport
 
@@ -74,7 +75,7 @@ def demo(
     if engine not in DEMOS:
         raise Usage(f"no demo of engine {engine!r}", hint=f"there is one of {' and '.join(DEMOS)}")
     shown = DEMOS[engine]
-    top = (cwd or Path.cwd()) / Path(directory).expanduser()
+    top = (cwd or Path.cwd()) / expanded(directory)
     if top.exists() and (not top.is_dir() or any(top.iterdir())):
         raise Usage(f"{directory} is there and not empty", hint="git bt demo NEW-FOLDER")
     interpreter = find_interpreter(load_adapter(engine), Wanted(project_root=cwd or Path.cwd()))

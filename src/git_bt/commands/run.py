@@ -29,6 +29,7 @@ from git_bt.errors import BtError, Usage
 from git_bt.files.view import is_utf8
 from git_bt.live.start.sitecustomize import ENGINES, VARIABLE
 from git_bt.model import Bundle, EngineVersion, Environment, Tape, Verdict
+from git_bt.paths import expanded
 from git_bt.records import snapshot_id
 from git_bt.spool import FOLDER, Spool
 from git_bt.sweep_records import Surroundings, Sweep, with_words
@@ -267,7 +268,7 @@ def _program(workspace: Workspace, code: Code) -> Program | None:
 
 
 def _lies_at(workspace: Workspace, tape: str) -> Path:
-    place = Path(os.path.normpath(workspace.cwd / Path(tape).expanduser()))
+    place = Path(os.path.normpath(workspace.cwd / expanded(tape)))
     return lies_in(workspace.top, place)
 
 

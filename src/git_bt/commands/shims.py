@@ -14,6 +14,7 @@ from pathlib import Path
 
 import git_bt
 from git_bt.errors import CannotWork, Usage
+from git_bt.paths import expanded
 from git_bt.repo import Repo
 from git_bt.sharing import HookFile
 
@@ -62,7 +63,7 @@ def hooks_folder(repo: Repo) -> Path:
     """
     asked = repo.git("config", "--local", "--get", "core.hooksPath", check=False)
     if asked.code == 0 and asked.text:
-        place = repo.cwd / Path(asked.text).expanduser()
+        place = repo.cwd / expanded(asked.text)
         if place == Path(os.devnull):
             raise Usage(
                 "core.hooksPath is /dev/null: git runs no hooks here",

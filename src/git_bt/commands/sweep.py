@@ -14,6 +14,7 @@ from git_bt.commands.programs import ALONE, is_startable
 from git_bt.commands.workspace import open_workspace
 from git_bt.errors import Incomplete, Usage
 from git_bt.model import Notice
+from git_bt.paths import expanded
 from git_bt.ranking import median, number, rank, unsteady
 from git_bt.store import Store
 from git_bt.sweep_chunks import decode_chunk
@@ -141,7 +142,7 @@ def merge(files: Sequence[str], *, cwd: Path | None = None) -> MergedReport:
     """
     with open_workspace(cwd) as workspace:
         done = merge_files(
-            workspace.need_store(), [workspace.cwd / Path(file).expanduser() for file in files]
+            workspace.need_store(), [workspace.cwd / expanded(file) for file in files]
         )
     return MergedReport(files=tuple(files), runs=done.runs, notices=done.notices)
 

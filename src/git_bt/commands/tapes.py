@@ -14,6 +14,7 @@ from git_bt.bundle import tape_of
 from git_bt.commands.workspace import Workspace
 from git_bt.errors import BtError, Incomplete
 from git_bt.model import Bundle, Manifest, Members, Notice, Strategy, Tape, TapeState
+from git_bt.paths import expanded
 from git_bt.records import below
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _declared(workspace: Workspace) -> list[Path]:
 def _folders(workspace: Workspace) -> Iterator[Path]:
     roots = workspace.config_all("bt.tapes")
     for root in roots:
-        base = workspace.top / Path(root).expanduser()
+        base = workspace.top / expanded(root)
         for folder, _, names in os.walk(base):
             yield Path(folder)
             yield from (Path(folder) / name for name in names)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from git_bt.commands.git_state import lies_in
 from git_bt.errors import CannotWork, Usage
 from git_bt.objects import Objects
+from git_bt.paths import expanded
 from git_bt.repo import Repo, user_settings, whole_number
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Workspace:
         It may be typed through a link to the repository.
         """
         real = self.top.resolve()
-        path = lies_in(real, Path(os.path.normpath(self.cwd / Path(argument).expanduser())))
+        path = lies_in(real, Path(os.path.normpath(self.cwd / expanded(argument))))
         for top in (self.top, real):
             if path.is_relative_to(top):
                 return path.relative_to(top).as_posix()
