@@ -225,6 +225,29 @@ def test_what_is_typed_is_in_no_file(words: list[str], stdin: str, project: Path
     assert found["files"] == {}
 
 
+@pytest.mark.parametrize(
+    ("listing", "files"),
+    [
+        ("entry_point: rules.py\nfiles: [p.json]\n", {"rules.py", "p.json"}),
+        ("files: ['*.json', rules.py]\n", {"rules.py", "p.json"}),
+        ("files: [p.json]\n", set()),
+    ],
+)
+def test_what_is_in_no_file_is_what_strategy_yaml_lists(
+    listing: str, files: set[str], project: Path
+) -> None:
+    """The nearest one, as the warning says; one that has no module to begin with is said."""
+    plant(project, {"strategy.yaml": listing, "rules.py": "", "p.json": "{}"})
+    plant(project, {"sub/x": ""})
+    words = ["python", "-c", f"import os; os.chdir('sub')\n{CALL}"]
+    (found,) = run(words, project)
+
+    assert (found["file"], found["kinds"]) == (None, ["detection_failed"])
+    assert found["files"].keys() == files
+    assert found["entry"] == ("rules.py" if files else "")
+    assert found["noticed"] == ([] if files else ["detection_failed"] * 2)
+
+
 def test_a_module_called_from_a_prompt_is_a_guess(project: Path) -> None:
     """Best effort, and said so: the outermost file."""
     plant(project, {"runner.py": RUNNER})
@@ -421,6 +444,17 @@ def test_two_notebooks_of_the_same_cells_are_ambiguous(project: Path) -> None:
     assert found["entry"] == "notebook_executed.py"
 
 
+def test_a_strategy_yaml_makes_a_notebook_certain(project: Path) -> None:
+    """Whichever of them runs: what it lists is captured, and the cells that were executed."""
+    for name in ("a", "b"):
+        notebook(project / f"{name}.ipynb", RUNS)
+    plant(project, {"strategy.yaml": "files: [rules.py, a.ipynb]\n", "rules.py": ""})
+    (found,) = execute(project / "a.ipynb", project)
+
+    assert (found["entry"], found["noticed"]) == ("rules.py", [])
+    assert found["files"].keys() == {"rules.py", "a.ipynb", "notebook_executed.py"}
+
+
 def test_the_only_notebook_may_be_another(project: Path, tmp_path: Path) -> None:
     """The only notebook in the kernel's folder that lacks the cells is said to be uncertain."""
     notebook(project / "only.ipynb", "x = 1")
@@ -490,8 +524,14 @@ def test_a_jupyter_server_is_asked_for_the_kernels_session(
     shell = SimpleNamespace(
         user_ns={}, kernel=SimpleNamespace(parent=parent), history_manager=history
     )
-    found = detect_notebook(shell, lambda *_, **__: None)
+    said = []
+    found = detect_notebook(shell, lambda event, **fields: said.append((event, fields)))
 
+    assert said == [
+        ("notebook_detection_starting", {"cwd": str(Path.cwd())}),
+        ("notebook_looked_up", {"method": "vscode", "path": None}),
+        ("notebook_looked_up", {"method": "kernel_session", "paths": [found.detected_file]}),
+    ]
     assert found.detected_file == str(project / "sub" / "a.ipynb")
     assert (found.detection_method, found.confidence) == ("kernel_session", 1.0)
 

@@ -161,6 +161,19 @@ def test_silent_unless_there_is_something_to_say(project: Path) -> None:
     assert "entry_point_detected" in said(project, before=setup)
 
 
+def test_what_is_so_for_each_run_is_said_once(project: Path) -> None:
+    """Detected twice and captured twice, as in a sweep, it is one line."""
+    program = (
+        "from git_bt.capture import StrategyCodeCapture as C; c = C()\n"
+        "for _ in range(2): c.capture(c.detect_entry_point()); c.capture()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr.count("detection_failed") == 1
+
+
 def test_warnings_carry_their_kind(project: Path) -> None:
     """The stable word stands first, in the log as in --json."""
     program = "from git_bt.capture import StrategyCodeCapture as C; C().detect_entry_point()"

@@ -38,8 +38,11 @@ TREES: dict[str, tuple[str, dict[str, str | bytes]]] = {
     "listed": (
         "s.py",
         {
-            "s.py": "import json\nP = json.load(open('config/p.json'))",
-            "config/p.json": "{}", "strategy.yaml": "files: ['config/*.json']",
+            "s.py": "import json\nP = json.load(open('config/p.json'))\n"
+            "for name in ('config/q.yaml', 'notes.txt', 'table.bin'): open(name).close()",
+            "config/p.json": "{}", "config/q.yaml": "a: 1", "notes.txt": "é",
+            "table.bin": b"\0\xff",
+            "strategy.yaml": "files: ['config/*', notes.txt, table.bin]",
         },
     ),
     "a hostile name": ("a\n'b\".py", {"a\n'b\".py": "K = 1"}),

@@ -374,6 +374,17 @@ def test_it_gets_into_every_process(words: list[str], entry: str, project: GitRe
     assert files.keys() == {*{entry, "lrvx_strategy.py"}, "helper.py"}
 
 
+def test_typed_code_has_the_files_of_strategy_yaml(project: GitRepo) -> None:
+    """It is in no file itself, and the list stands above detection."""
+    project.write("strategy.yaml", "files: [lrvx_strategy.py, helper.py]\n")
+    ran(project, "python", "-c", "import lrvx_strategy as s; s.backtest()")
+    ran(project, "python", "-c", f"exec({LRVX.partition('if __name__')[0]!r}); backtest()")
+    found = stored(project)
+
+    assert [files.keys() for _, files in found] == [{"lrvx_strategy.py", "helper.py"}] * len(found)
+    assert sum(len(swept.runs) for swept, _ in found) == 2
+
+
 def test_a_notebook_is_watched_too(project: GitRepo) -> None:
     """Its kernel is a process like any other; the executed cells are captured."""
     from capture.programs import EXECUTE, notebook
@@ -512,9 +523,39 @@ def test_autocapture_refuses_an_unknown_level() -> None:
 
 
 def test_a_run_costs_little_after_the_first(project: GitRepo) -> None:
-    """A hundred runs leave a hundred lines and the code once."""
-    project.write("lrvx_strategy.py", AUTO + LRVX + "    for n in range(99): backtest()\n")
+    """A hundred runs keep the code once: a fifth of a hundred copies at most, rows included."""
+    text = AUTO + LRVX + "    for n in range(99): backtest()\n"
+    project.write("lrvx_strategy.py", text)
+    before = object_bytes(project)
     subprocess.run([PYTHON, "lrvx_strategy.py"], cwd=project.path, check=True)
-    ((swept, _),) = stored(project)
+    ((swept, files),) = stored(project)
 
     assert len(swept.runs) == 100
+    assert files == {"lrvx_strategy.py": text.encode()}
+    assert object_bytes(project) - before < 0.2 * 100 * len(text)
+
+
+def object_bytes(repo: GitRepo) -> int:
+    """Return how much all objects of a repository take on disk, loose or packed."""
+    batch = ("--batch-all-objects", "--batch-check=%(objectsize:disk)")
+    return sum(map(int, repo.git("cat-file", *batch).split()))
+
+
+def test_nothing_of_ours_is_called_while_a_backtest_runs(project: GitRepo) -> None:
+    """It takes as long as ever: the hooks stand before it and after it."""
+    watching = STRATEGIES["backtesting"].replace(
+        "def init(self): pass",
+        "def init(self): sys.setprofile(lambda frame, event, _: called.add("
+        "frame.f_globals.get('__name__', '')))",
+    )
+    end = "if len(self.data) == 56: sys.setprofile(None)\n        if len"
+    text = "import sys\ncalled = set()\n" + watching.replace("if len", end, 1)
+    project.write("s.py", AUTO + text + "    print(*sorted(n.partition('.')[0] for n in called))\n")
+    done = subprocess.run(
+        [PYTHON, "s.py"], cwd=project.path, capture_output=True, text=True, check=True
+    )
+    ((swept, _),) = stored(project)
+
+    assert len(swept.runs) == 1
+    assert "backtesting" in done.stdout.split()
+    assert "git_bt" not in done.stdout.split()

@@ -43,6 +43,7 @@ class StrategyCodeCapture:
             )
         self.code_capture_mode = code_capture_mode
         self._log = Log(log_level)
+        self._said: set[tuple[object, ...]] = set()
         self._diagnose = self._log.debug if self._log.level <= LEVELS["DEBUG"] else None
 
     @property
@@ -65,7 +66,7 @@ class StrategyCodeCapture:
 
     def _tell(self, found: Detection) -> None:
         if found.detected_file is not None:
-            self._log.say(
+            self._say_once(
                 "INFO",
                 "notebook_file_detected"
                 if found.execution_context == "notebook"
@@ -75,7 +76,14 @@ class StrategyCodeCapture:
                 confidence=found.confidence,
             )
         for note in found.warnings:
-            self._log.say("WARNING", note.kind, message=note.message, path=note.path)
+            self._say_once("WARNING", note.kind, message=note.message, path=note.path)
+
+    def _say_once(self, level: str, event: str, **fields: object) -> None:
+        """Say something that is so for each run of a sweep."""
+        said = (event, *fields.values())
+        if said not in self._said:
+            self._said.add(said)
+            self._log.say(level, event, **fields)
 
     def capture(self, found: Detection | None = None) -> Captured:
         """Capture the strategy: its files as they lie on disk now, and what was noticed.
@@ -84,8 +92,8 @@ class StrategyCodeCapture:
             found: the entry point; None detects it.
 
         Returns:
-            The snapshot with its bytes. Without an entry point it holds no file, and its warnings
-            say why.
+            The snapshot with its bytes. Without an entry point it holds what the nearest
+            strategy.yaml lists; without that too no file, and its warnings say why.
         """
         from git_bt.capture.running import capture_running
 
@@ -98,5 +106,5 @@ class StrategyCodeCapture:
             "INFO", "code_captured", files=len(captured.content), method=captured.snapshot.method
         )
         for notice in captured.notices:
-            self._log.say("WARNING", notice.kind, message=notice.message, path=notice.path)
+            self._say_once("WARNING", notice.kind, message=notice.message, path=notice.path)
         return captured

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from git_bt.canonical import sha256
 from git_bt.capture.snapshot import capture
-from git_bt.capture.strategy import read_strategy
+from git_bt.capture.spec import NAME
+from git_bt.capture.strategy import likely_entry, read_strategy
 from git_bt.errors import BtError
 from git_bt.files import Files, folder_files
 from git_bt.live.found import Detection
@@ -22,30 +23,57 @@ from git_bt.model import Captured, Data, Member, Notice, Snapshot
 NO_NOTEBOOK = "notebook.ipynb"
 
 
-def capture_running(found: Detection, *, mode: str, with_loaded: bool = True) -> Captured:
+def capture_running(
+    found: Detection, *, mode: str, with_loaded: bool = True, cwd: Path | None = None
+) -> Captured:
     """Return the snapshot of the entry point that was found, with what was noticed on the way.
 
     Args:
         found: the entry point. Of a notebook, the cells that were executed are captured as
-            `<notebook>_executed.py` beside it.
+            `<notebook>_executed.py` beside it. Where none was found, the nearest strategy.yaml
+            counts, from where the program works up to the root of its project.
         mode: entry_point or imports; a strategy.yaml beside the entry point stands above it.
         with_loaded: what this process has loaded counts in the mode imports.
+        cwd: where the program works, None for this process.
 
     Returns:
         A snapshot; its entry point is empty, and it holds no file, when there is none.
     """
     noticed = tuple(Notice(kind=n.kind, message=n.message, path=n.path) for n in found.warnings)
     captured = Captured(snapshot=Snapshot(entry_point="", method=mode, files={}), content={})
-    if found.detected_file is not None:
-        root = project_root(found.detected_file)
-        try:
+    try:
+        if found.detected_file is None:
+            listed = _listed_above(cwd or Path.cwd(), mode)
+            if listed is not None:
+                captured, noticed = listed, ()  # it is certain what is captured
+        else:
+            root = project_root(found.detected_file)
             captured = capture_entry(root, found.detected_file, mode=mode, with_loaded=with_loaded)
-        except (BtError, OSError) as e:
-            failed = Notice(kind="detection_failed", message=str(e), path=found.detected_file)
-            noticed = (*noticed, failed)
+    except (BtError, OSError) as e:
+        failed = Notice(kind="detection_failed", message=str(e), path=found.detected_file)
+        noticed = (*noticed, failed)
     if found.cells is not None:
-        captured = _with_cells(captured, found.cells)
+        book = NO_NOTEBOOK if found.detected_file is None else captured.snapshot.entry_point
+        captured = _with_cells(captured, found.cells, book or NO_NOTEBOOK)
     return replace(captured, notices=(*noticed, *captured.notices))
+
+
+def _listed_above(cwd: Path, mode: str) -> Captured | None:
+    """Return what the nearest strategy.yaml lists; None without one.
+
+    Raises:
+        Usage: it cannot be understood, or neither names nor lists a module that could be the entry.
+    """
+    root = Path(project_root(str(cwd / NAME)))
+    above = (folder for folder in (cwd, *cwd.parents) if folder.is_relative_to(root))
+    folder = next((each for each in above if (each / NAME).is_file()), None)
+    if folder is None:
+        return None
+    files = folder_files(root)
+    place = folder.relative_to(root).as_posix()
+    entry = likely_entry(files, place)
+    strategy = read_strategy(files, place, overrides={"entry_point": entry}, root=".", lenient=True)
+    return capture(files, strategy, mode=mode, lenient=True)
 
 
 def capture_entry(root: str, entry: str, *, mode: str, with_loaded: bool) -> Captured:
@@ -87,10 +115,10 @@ def _with_loaded(files: Files, captured: Captured, root: str) -> Captured:
     return Captured(snapshot=snapshot, content=content, notices=tuple(notices))
 
 
-def _with_cells(captured: Captured, cells: str) -> Captured:
+def _with_cells(captured: Captured, cells: str, book: str) -> Captured:
     data = cells.encode("utf-8", "surrogateescape")
     entry = captured.snapshot.entry_point
-    path = _free(posixpath.splitext(entry or NO_NOTEBOOK)[0], captured.snapshot.files)
+    path = _free(posixpath.splitext(book)[0], captured.snapshot.files)
     member = Member(sha256=sha256(data), size=len(data))
     snapshot = replace(
         captured.snapshot,

@@ -90,11 +90,15 @@ def read_code(files: Files, folder: str) -> Strategy | None:
     spec = _read(files, posixpath.join(path, NAME))
     if spec.engine is not None or spec.tape is not None or spec.fault is not None:
         return None
-    likely = next((f for f in spec.files or () if f.endswith(".py")), None)
-    entry = spec.entry_point or likely
+    entry = _likely(spec)
     if entry is None:
         return None
     return read_strategy(files, folder, overrides={"entry_point": entry})
+
+
+def likely_entry(files: Files, folder: str) -> str | None:
+    """Return the entry point that the strategy.yaml of a folder names, or the first it lists."""
+    return _likely(_read(files, posixpath.join(_from_top(folder), NAME), lenient=True))
 
 
 def find_spec(files: Files, folder: str) -> Spec | None:
@@ -129,7 +133,7 @@ def _named_by_folder(
         raise Usage(spec.fault.message, hint=hint if is_open else None)
     entry = given.get("entry_point", spec.entry_point)
     if entry is None:
-        likely = next((f for f in spec.files or () if f.endswith(".py")), "my_strategy.py")
+        likely = _likely(spec) or "my_strategy.py"
         raise Usage(f"{path} names no entry point", hint=f"add a line: entry_point: {likely}")
     full = posixpath.normpath(posixpath.join(folder, entry))
     if leaves(full):
@@ -172,6 +176,11 @@ def _check_entry(files: Files, entry: str) -> None:
         raise Usage(f"entry point {what}: {entry}")
     if found.fault is not None:
         raise Usage(f"the entry point {entry} is a link that {found.fault}")
+
+
+def _likely(spec: Spec) -> str | None:
+    modules = (f for f in spec.files or () if f.endswith(".py") and not set(f) & set("*?["))
+    return spec.entry_point or next(modules, None)
 
 
 # -- paths ----------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ def _code(folder: Path, value: dict[str, Any]) -> Code:
         cells=value["cells"],
     )
     root = None if value["file"] is None else Path(project_root(value["file"]))
-    captured = capture_running(detection, mode="imports", with_loaded=False)
+    captured = capture_running(detection, mode="imports", with_loaded=False, cwd=Path(value["cwd"]))
     if root is not None:
         captured = _as_it_was(folder, captured, root, value["files"])
     return Code(
