@@ -62,3 +62,4 @@ def test_the_first_differing_fill_is_named(answers: dict[str, dict[str, object]]
     assert first["path"].startswith("fills[")
     assert first["path"].endswith(".price")
     assert first["expected"] != first["actual"]
+    assert first["detail"] == "1 tick, 1.4e9 ulps"

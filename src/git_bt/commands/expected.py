@@ -71,7 +71,8 @@ def compare_bundles(a: Bundle, b: Bundle, *, limit: int | None = 1) -> Compariso
         Corrupt: an output cannot be read.
     """
     if is_foreign(a) or is_foreign(b):
-        return compare_values(_summed_up(a), _summed_up(b), limit=limit)
+        tick = a.manifest.config.get("tick_size")
+        return compare_values(_summed_up(a), _summed_up(b), tick_size=tick, limit=limit)
     return compare_with_bundle(a, _output(b), limit=limit)
 
 
@@ -90,7 +91,13 @@ def _compare_foreign(bundle: Bundle, output: Output, limit: int | None) -> Compa
     fills = decode_table(output["fills.csv"], "fills.csv")
     at = fills.columns.index("ts_ns")
     times = [int(row[at] or 0) for row in fills.rows]
-    found = compare_values(foreign_expected(bundle), expected_of(output), times=times, limit=limit)
+    found = compare_values(
+        foreign_expected(bundle),
+        expected_of(output),
+        times=times,
+        tick_size=bundle.manifest.config.get("tick_size"),
+        limit=limit,
+    )
     trace = foreign_trace(bundle)
     if trace is None:
         return found

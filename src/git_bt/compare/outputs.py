@@ -58,6 +58,7 @@ def compare_values(
     *,
     path: str = "",
     times: Sequence[int] = (),
+    tick_size: float | None = None,
     limit: int | None = 1,
 ) -> Comparison:
     """Compare two JSON values exactly; numbers are equal by value (1 and 1.0), true is no 1.
@@ -67,10 +68,11 @@ def compare_values(
         actual: decoded JSON; a key on one side only is a difference.
         path: what the values are called, in front of each path.
         times: ns by row of the list `fills`.
+        tick_size: as for `compare`.
         limit: how many differences to show, None for all.
     """
     walk = Walk(tolerances=_NO_TOLERANCES, times=times, by_value=True)
-    return judge(walk.values(Place(path=path, field=path), expected, actual), limit, None)
+    return judge(walk.values(Place(path=path, field=path), expected, actual), limit, tick_size)
 
 
 def environment_changes(
