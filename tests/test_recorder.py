@@ -429,6 +429,30 @@ def test_workers_record_too(repo: GitRepo, monkeypatch: pytest.MonkeyPatch, how:
     assert report.head.snapshot is not None
 
 
+FORK = """\
+import os, sys
+import git_bt
+with git_bt.recording("outer"):
+    if os.fork() == 0:
+        with git_bt.recording("inner"):
+            sys.exit(0)
+    os.wait()
+"""
+
+
+def test_a_fork_that_leaves_a_run_does_not_end_it(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is that of the process that began it, and its end comes once."""
+    from git_bt.commands.sweep import ls
+
+    monkeypatch.delenv("GIT_BT_SPOOL")
+    repo.write("forks.py", FORK)
+    subprocess.run([PYTHON, "forks.py"], cwd=repo.path, check=True)
+
+    assert {each.name: each.runs for each in ls(cwd=repo.path).sweeps} == {"outer": 1, "inner": 1}
+
+
 def test_importing_git_bt_costs_nothing() -> None:
     """Neither modules of ours nor git; recording's own come with the first use."""
     code = "import sys, git_bt; print([m for m in sys.modules if m.startswith('git_bt.')])"

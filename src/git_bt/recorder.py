@@ -9,6 +9,7 @@ generators and one run inside another need no care.
 import atexit
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -29,6 +30,7 @@ from git_bt.errors import BtError
 from git_bt.live.detection import detect
 from git_bt.live.engines import NAMES
 from git_bt.live.found import Detection
+from git_bt.live.start.sitecustomize import VARIABLE as BELOW_RUN
 from git_bt.model import Captured, Data
 from git_bt.records import snapshot_id
 from git_bt.spool import VARIABLE, Spool, find_spool
@@ -92,6 +94,7 @@ def recording(
         code: what runs, where that was captured already.
     """
     run, code, snapshot = _begin(params, code_capture_mode, code)
+    process = os.getpid()
     started_ns, clock_ns = time.time_ns(), time.perf_counter_ns()
     error: BaseException | None = None
     try:
@@ -104,16 +107,17 @@ def recording(
         run.is_over = True
         failed = error is not None and not _is_good_end(error)
         try:
-            _process().record(
-                Sweep(name=_plain(str(name)), snapshot=snapshot, engine=engine, tape=tape),
-                code,
-                started_ns=started_ns,
-                elapsed_ns=elapsed_ns,
-                status="failed" if failed else "ok",
-                params=run.params,
-                metrics=run.metrics,
-                error=_said(error) if failed and error is not None else None,
-            )
+            if os.getpid() == process:  # a fork that comes out here leaves it to who began it
+                _process().record(
+                    Sweep(name=_plain(str(name)), snapshot=snapshot, engine=engine, tape=tape),
+                    code,
+                    started_ns=started_ns,
+                    elapsed_ns=elapsed_ns,
+                    status="failed" if failed else "ok",
+                    params=run.params,
+                    metrics=run.metrics,
+                    error=_said(error) if failed and error is not None else None,
+                )
         except Exception as e:  # noqa: BLE001  recording never fails a run
             warn(f"this run is not recorded: {_said(e)}")
 
@@ -207,6 +211,7 @@ class _Process:
             argv = tuple(_plain(str(word)) for word in sys.argv)
             self._surroundings = Surroundings(**environment(set()), argv=argv, **_known)
             atexit.register(self.end)
+            _tell_run()
         self.spool.record(sweep, code=code, surroundings=self._surroundings, **run)
 
     def end(self) -> None:
@@ -220,6 +225,13 @@ class _Process:
                     warn(notice.message)
         except Exception as e:  # noqa: BLE001  recording never fails a run
             warn(f"runs are not in the store yet: {_said(e)}")
+
+
+def _tell_run() -> None:
+    """Leave word for a `git bt run` above us that runs are recorded here."""
+    folder = os.environ.get(BELOW_RUN, "")
+    if os.path.isdir(folder):  # noqa: PTH112  "" is no path
+        (Path(folder) / f"recorded-{os.getpid()}").touch()
 
 
 _known: dict[str, Any] = {}

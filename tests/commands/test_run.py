@@ -274,6 +274,16 @@ def test_input_and_output_are_the_commands(project: GitRepo) -> None:
     assert "nothing was captured: the command ran no backtest" in done.stderr
 
 
+def test_runs_that_a_command_records_itself_are_pointed_at(project: GitRepo) -> None:
+    """They are no backtest of an engine, and are captured all the same."""
+    project.write("own.py", "import git_bt\nwith git_bt.recording('own'): pass\n")
+    done = ran(project, "python", "own.py")
+
+    assert "the command recorded runs of its own" in done.err
+    assert "nothing was captured" not in done.err
+    assert [swept.sweep.name for swept, _ in stored(project)] == ["own"]
+
+
 def test_a_command_without_python_gets_a_line(project: GitRepo) -> None:
     """It runs, and the line says what cannot be watched."""
     done = ran(project, "sh", "-c", "echo hello; exit 3")

@@ -60,11 +60,12 @@ class Run:
 
 @dataclass(slots=True)
 class Dropped:
-    """Everything that a command left."""
+    """Everything that a command left; `had_recording`: it recorded runs of its own."""
 
     runs: list[Run] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     had_python: bool = False
+    had_recording: bool = False
 
 
 def make_drop(folder: Path) -> Path:
@@ -76,7 +77,9 @@ def make_drop(folder: Path) -> Path:
 
 def read_drop(folder: Path) -> Dropped:
     """Return what was left, in the order of each process."""
-    found = Dropped(had_python=any(folder.glob("python-*")))
+    found = Dropped(
+        had_python=any(folder.glob("python-*")), had_recording=any(folder.glob("recorded-*"))
+    )
     known: dict[str, Code] = {}
     for path in sorted(folder.glob("*.jsonl")):
         codes: dict[int, Code] = {}

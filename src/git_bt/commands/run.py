@@ -74,7 +74,7 @@ def _store(
     market: Tape | None,
 ) -> RunReport:
     if not dropped.runs:
-        message, hint = _nothing(report.command, had_python=dropped.had_python)
+        message, hint = _nothing(report.command, dropped)
         return replace(report, message=message, hint=hint)
     bundle = None
     only = dropped.runs[0] if len(dropped.runs) == 1 else None
@@ -136,9 +136,11 @@ def _hint(word: str) -> str:
     return f"git bt run -- python {word}" if word.endswith(".py") else "git bt run -- COMMAND …"
 
 
-def _nothing(command: Sequence[str], *, had_python: bool) -> tuple[str, str]:
+def _nothing(command: Sequence[str], dropped: Dropped) -> tuple[str, str]:
     """Say why nothing was captured, and what else can be done."""
-    if not had_python:
+    if dropped.had_recording:
+        return "the command recorded runs of its own, with git_bt.recording()", "git bt sweep ls"
+    if not dropped.had_python:
         return (
             f"nothing was captured: {command[0]} started no Python that can be watched",
             "python -E, -I and -S cannot be; a program of another language is engine command in "
