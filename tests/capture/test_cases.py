@@ -21,6 +21,9 @@ from git_bt.repo import Repo
 
 ALL = [yaml.safe_load(path.read_text()) for path in sorted(CASES.glob("capture/*.yaml"))]
 STATIC = [case for case in ALL if case["mode"] in ("yaml", "yaml-via-run", "imports")]
+LISTS = [
+    case for case in STATIC if case["mode"] != "imports" and "error_kind" not in case["expect"]
+]
 ROOTS = [case for case in ALL if case["mode"] == "root"]
 VIEWS = ("folder", "work tree", "index", "commit")
 
@@ -79,6 +82,25 @@ def test_case(case: dict[str, Any], view: str, tmp_path: Path) -> None:
     assert not names & set(expect.get("must_not_capture", ()))
     assert sorted(n.kind for n in captured.notices) == sorted(expect["warning_kinds"])
     assert captured.content.keys() == names
+
+
+@pytest.mark.parametrize("case", LISTS, ids=lambda case: case["id"])
+def test_a_list_counts_through_the_run_call(case: dict[str, Any], tmp_path: Path) -> None:
+    """What the running strategy captures of itself; whatever is wrong with the list, it runs."""
+    top = tmp_path / "project"
+    top.mkdir()
+    plant(case, top)
+    (top / case["project_root"] / "pyproject.toml").touch()
+    entry = top / case["entry_point"]
+    entry.write_text(f"{RUNS}\nraise SystemExit\n{entry.read_text()}")
+    (found,) = run(["python", case["entry_point"]], top)
+    expect = case["expect"]
+
+    if "captured" in expect:
+        assert sorted(found["files"]) == sorted(expect["captured"])
+    assert found["files"].keys() >= set(expect.get("captured_at_least", ()))
+    assert not found["files"].keys() & set(expect.get("must_not_capture", ()))
+    assert sorted(found["noticed"]) == sorted(expect["warning_kinds"])
 
 
 @pytest.mark.parametrize("case", ROOTS, ids=lambda case: case["id"])
