@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from capture.programs import RUNS, execute, notebook, run
 from git_bt.capture import StrategyCodeCapture
 from git_bt.live import proof
+from git_bt.live.notebooks import detect_notebook
 
 CALL = RUNS + "\n"
 MAIN = "from engine import run_algorithm\nif __name__ == '__main__':\n    "
@@ -408,6 +410,49 @@ def test_vs_codes_variable_names_the_notebook(project: Path) -> None:
     assert (found["confidence"], found["kinds"]) == (1.0, [])
 
 
+def test_cells_of_a_module_count_as_a_notebook(project: Path) -> None:
+    """VS Code's interactive window names the module that they are sent from; they are captured."""
+    named = f"__file__ = {str(project / 's.py')!r}"
+    plant(project, {"s.py": f"# %%\n{named}\n# %%\n{RUNS}\n# %%\nnever = 'sent'\n"})
+    notebook(project / "interactive.ipynb", named, RUNS, "x = 'not in it'", RUNS)
+    saved, edited = execute(project / "interactive.ipynb", project)
+
+    assert (saved["file"], saved["context"]) == (str(project / "s.py"), "notebook")
+    assert (saved["method"], saved["confidence"], saved["kinds"]) == ("vscode", 1.0, [])
+    assert saved["files"].keys() == {"s.py", "s_executed.py"}
+    assert "never" not in saved["files"]["s_executed.py"]
+    assert (edited["confidence"], edited["kinds"]) == (0.8, ["source_changed_since_load"])
+
+
+def test_a_module_that_a_kernel_runs_itself_is_a_script(project: Path) -> None:
+    """Spyder's runfile compiles it under its name, in the kernel's own namespace."""
+    plant(project, {"s.py": CALL})
+    path = str(project / "s.py")
+    cell = f"__file__ = {path!r}\nexec(compile(open(__file__).read(), __file__, 'exec'))"
+    notebook(project / "a.ipynb", cell)
+    (found,) = execute(project / "a.ipynb", project)
+
+    assert (found["file"], found["context"], found["kinds"]) == (path, "file", [])
+    assert found["files"].keys() == {"s.py"}
+
+
+@pytest.mark.parametrize(
+    "name", ["Untitled-1.ipynb", r"c:\Users\me\Untitled-1.ipynb", "/not/here/Untitled-1.ipynb", 5]
+)
+def test_a_path_of_vs_code_that_is_not_here_is_left(
+    name: object, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook that was never saved has no folder; a window may be on another machine."""
+    notebook(project / "Untitled-1.ipynb", "x = 1")
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    history = SimpleNamespace(input_hist_raw=["", RUNS], input_hist_parsed=["", RUNS])
+    shell = SimpleNamespace(user_ns={"__vsc_ipynb_file__": name}, history_manager=history)
+    found = detect_notebook(shell, lambda *_, **__: None)
+
+    assert (found.detection_method, found.confidence) == ("only_notebook", 0.5)
+
+
 def test_jupyters_session_name_names_the_notebook(project: Path) -> None:
     """JPY_SESSION_NAME is the path of the notebook; unsaved cells are said."""
     notebook(project / "a.ipynb", "x = 'not saved'")
@@ -513,10 +558,6 @@ def test_a_jupyter_server_is_asked_for_the_kernels_session(
     project: Path, server: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nobody told the kernel, the list of the server's sessions names its notebook."""
-    from types import SimpleNamespace
-
-    from git_bt.live.notebooks import detect_notebook
-
     notebook(project / "sub" / "a.ipynb", RUNS)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     parent = SimpleNamespace(connection_file=str(server / "kernel-0a1b-2c.json"))

@@ -53,9 +53,9 @@ def detect(framework: Collection[str] = (), depth: int = 1, say: Say | None = No
     path = _main_file(main_globals)
     if say is not None:
         say("main_looked_at", file=path, is_installed=path is not None and is_installed(path))
-    if path is not None and not is_installed(path):
-        return _of_main(path, text=text)
     shell = _kernel()
+    if path is not None and not is_installed(path) and (shell is None or _is_running(path)):
+        return _of_main(path, text=text)
     if shell is not None:
         from git_bt.live.notebooks import detect_notebook
 
@@ -116,7 +116,7 @@ def _of_project(path: str) -> str:
 def _of_main(path: str, *, text: bool) -> Detection:
     if path.endswith(".pyc"):
         return _of_byte_code(path)
-    confidence, notes = prove(path, _main_code)
+    confidence, notes = prove(path, lambda: _main_code(path))
     if text:
         confidence = min(confidence, 0.7)
         notes = (*notes, uncertain(f"{_name(path)} runs text by exec()", path))
@@ -145,8 +145,14 @@ def _source_of(code: CodeType | None, *folders: str) -> str | None:
     return None
 
 
-def _main_code() -> CodeType | None:
-    """Return the code of `__main__` while it runs, in whichever thread."""
+def _is_running(path: str) -> bool:
+    """Tell whether `__main__` runs a file, as Spyder does; else cells were sent from it."""
+    code = _main_code(path)
+    return code is not None and is_same(code.co_filename, path)
+
+
+def _main_code(path: str | None = None) -> CodeType | None:
+    """Return the code of `__main__` while it runs, in whichever thread: that of a file first."""
     main = getattr(sys.modules.get("__main__"), "__dict__", {})
     code = None
     for frame in sys._current_frames().values():
@@ -154,6 +160,8 @@ def _main_code() -> CodeType | None:
         while outer is not None:
             if outer.f_globals is main and outer.f_code.co_name == MODULE:
                 code = outer.f_code  # the outermost: text that it runs by exec() stands inside
+                if path is not None and is_same(code.co_filename, path):
+                    return code
             outer = outer.f_back
     return code
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Say = Callable[..., None]
 
 TIMEOUT_S = 1.0
+SUFFIXES = (".ipynb", ".py")
 _MAX_NOTEBOOK = 64 << 20
 
 _last: dict[tuple[object, ...], Detection] = {}
@@ -71,7 +72,12 @@ def _of_said(shell: Any, raw: list[str], cells: str, say: Say) -> Detection | No
 
 
 def _of_vs_code(shell: Any) -> str | None:
-    return _existing(getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__"))
+    """Return the notebook, or the module whose cells are sent to the interactive window.
+
+    VS Code's own paths: of a kernel elsewhere, or of another system, they are not here.
+    """
+    names = getattr(shell, "user_ns", {})
+    return _existing(names.get("__file__")) or _existing(names.get("__vsc_ipynb_file__"))
 
 
 def _of_servers(shell: Any, say: Say) -> list[str]:
@@ -153,8 +159,11 @@ def _get(url: str, token: str) -> Any:
 
 
 def _existing(name: Any) -> str | None:
-    """Return the path of a notebook that is here; one never saved has a name and no folder."""
-    if not isinstance(name, str) or not name.endswith(".ipynb") or not os.path.isabs(name):
+    """Return the path of a notebook that is here; one never saved has a name and no folder.
+
+    A module whose cells are executed counts as one: VS Code's, or one that Jupytext opens.
+    """
+    if not isinstance(name, str) or not name.endswith(SUFFIXES) or not os.path.isabs(name):
         return None
     path = os.path.normpath(name)
     return path if os.path.isfile(path) else None
@@ -219,6 +228,9 @@ def _holds(path: str, raw: list[str]) -> bool:
         if os.path.getsize(path) > _MAX_NOTEBOOK:
             return False
         with open(path, encoding="utf-8") as file:
+            if not path.endswith(".ipynb"):
+                text = file.read()
+                return all(cell.strip() in text for cell in raw)
             cells = json.load(file)["cells"]
         sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
         saved = {(text if isinstance(text, str) else "".join(text)).rstrip() for text in sources}
