@@ -206,8 +206,10 @@ def test_what_is_no_tape(repo: GitRepo) -> None:
     repo.write("hollow/a", "a")
     repo.write("cases/a", "a")
     repo.write("cases/A", "a")
+    (repo.path / "dangling").symlink_to("gone")
     for path, kind, message in (
         ("gone", Incomplete, f"no tape at {repo.path / 'gone'}"),
+        ("dangling", Incomplete, f"no tape at {repo.path / 'dangling'}"),
         ("empty", Usage, "is empty"),
         ("pipe", Usage, "'p' is no file"),
         ("pipe/p", Usage, "'p' is no file"),

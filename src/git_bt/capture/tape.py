@@ -146,7 +146,7 @@ def _by_pin(files: Files, pin: Pin, place: Path) -> Tape:
 
 
 def _from_disk(files: Files, place: Path) -> Tape:
-    if not os.path.lexists(place):
+    if not place.exists():
         raise Incomplete(f"no tape at {place}", hint="name it with --tape PATH, or fetch it")
     members: dict[str, Member] = {}
     content: dict[str, Source] = {}
