@@ -30,8 +30,12 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
 def take_away(monkeypatch: pytest.MonkeyPatch, home: Path, ceiling: Path) -> None:
     """Take away what a developer's machine adds: GIT_*, home, system config, locale, time zone.
 
-    Fixtures of a session call it themselves: they stand before any test's environment.
+    And the shims of pyenv, asdf and the like: each is another program in each folder, and starts
+    bash a dozen times to find out which. Fixtures of a session call it themselves: they stand
+    before any test's environment.
     """
+    path = os.environ["PATH"].split(os.pathsep)
+    monkeypatch.setenv("PATH", os.pathsep.join(p for p in path if Path(p).name != "shims"))
     for name in list(os.environ):
         if name.startswith(("GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA_")) and name != "PYTHONPATH":
             monkeypatch.delenv(name)
