@@ -15,6 +15,7 @@ from git_bt.commands.import_ import import_archives
 from git_bt.commands.show import show
 from git_bt.errors import CannotWork, Corrupt, ExitCode, Incomplete, Usage
 from git_bt.model import Verdict
+from git_bt.output.json import to_json
 from projects import (
     CROSS,
     CROSSING,
@@ -24,6 +25,7 @@ from projects import (
     add_strategy,
     bundle_id,
     bundle_ids,
+    checked,
     packed,
     stored,
     validated,
@@ -243,6 +245,7 @@ def test_one_archive_that_is_not_sound_does_not_hide_the_others(
     assert all(str(tmp_path) not in b.message for b in report.bundles[:1])
     assert report.exit_code is ExitCode.CANNOT_JUDGE
     assert len(bundle_ids(repo)) == 2
+    assert checked(to_json(report))["exit"] == 3
 
 
 def test_import_needs_a_repository(foreign: Path, tmp_path: Path) -> None:
