@@ -30,6 +30,7 @@ from git_bt.errors import BtError
 from git_bt.live.detection import detect
 from git_bt.live.engines import NAMES
 from git_bt.live.found import Detection
+from git_bt.live.places import is_installed
 from git_bt.live.start.sitecustomize import VARIABLE as BELOW_RUN
 from git_bt.model import Captured, Data
 from git_bt.records import snapshot_id
@@ -174,7 +175,7 @@ class _Process:
     def __init__(self) -> None:
         self.found = detect(NAMES | {"git_bt", "contextlib"})
         entry = self.found.detected_file
-        places = [Path(entry).parent] if entry else []
+        places = [Path(entry).parent] if entry and not is_installed(entry) else []
         with suppress(FileNotFoundError):
             places.append(Path.cwd())
         folder = find_spool(*places)

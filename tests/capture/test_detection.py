@@ -160,6 +160,17 @@ def test_in_pytest_the_test_is_the_strategy(project: Path) -> None:
     assert found[0]["kinds"] == []
 
 
+def test_code_that_came_by_value_is_of_the_module_it_came_from(project: Path) -> None:
+    """As in the workers of joblib, and in a doctest: its globals say where it is from."""
+    example = '"""\n>>> from engine import run_algorithm\n>>> _ = run_algorithm()\n"""\n'
+    plant(project, {"m.py": example})
+    (found,) = run(["python", "-m", "doctest", "m.py"], project)
+
+    assert found["file"] == str(project / "m.py")
+    assert (found["method"], found["confidence"], found["context"]) == ("frames", 0.8, "file")
+    assert found["kinds"] == []
+
+
 def test_a_pool_started_by_code_is_no_prompt(project: Path) -> None:
     """Its workers are started with -c, and something installed calls what runs: pytest-xdist."""
     plant(project, {"test_it.py": "import engine\ndef test_it():\n    engine.run_algorithm()\n"})

@@ -181,7 +181,7 @@ def _frozen(say: Say) -> Detection:
 
 
 def _of_frames(
-    users: tuple[list[str], bool],
+    users: tuple[list[str], bool, set[str]],
     main: str | None,
     main_globals: dict[str, Any],
     framework: Collection[str],
@@ -189,13 +189,14 @@ def _of_frames(
     text: bool,
 ) -> Detection:
     """Take the outermost running frame of a file that is the user's."""
-    files, launched = users
+    files, launched, lent = users
     typed = _is_prompt() or (_is_typed() and not launched)
     context = "interactive" if typed else "file" if main is not None or launched else "unknown"
     path = next((p for p in reversed(files) if _name(p) != "conftest.py"), None)
     path = path or (files[-1] if files else None)
     if path is not None:
         confidence, notes = prove(path)
+        confidence = min(0.8, confidence) if path in lent else confidence
         if context == "file" and (launched or not text):
             return Detection(path, "frames", min(0.9, confidence), context, notes)
         note = uncertain(f"no script was started; {_name(path)} is the outermost file", path)
@@ -211,24 +212,35 @@ def _of_frames(
     return Detection(None, "none", 0.0, context, (note,))
 
 
-def _users(start: FrameType, framework: Collection[str]) -> tuple[list[str], bool]:
+def _users(start: FrameType, framework: Collection[str]) -> tuple[list[str], bool, set[str]]:
     """Return the files of running frames that are neither installed nor the engine's.
 
-    And whether something installed runs the outermost of them, as a pool does in its workers.
+    And whether something installed runs the outermost of them, as a pool does in its workers; and
+    which of them only the globals name, because the code itself came from elsewhere.
     """
     found: list[str] = []
+    lent: set[str] = set()
     launched = False
     frame: FrameType | None = start
     while frame is not None:
         name = frame.f_globals.get("__name__")
         path = file_of(frame.f_code.co_filename)
+        if path is None and (path := _lent(frame)) is not None:
+            lent.add(path)
         if path is not None and is_installed(path):
             launched = bool(found)
         elif not isinstance(name, str) or name.partition(".")[0] not in framework:
             launched = launched and path is None
             found += [] if path is None else [path]
         frame = frame.f_back
-    return found, launched
+    return found, launched, lent
+
+
+def _lent(frame: FrameType) -> str | None:
+    """Return the file of a module whose code names none: joblib's workers get it by value."""
+    own = frame.f_globals.get("__file__")
+    is_frozen = frame.f_code.co_filename.startswith("<frozen ")  # the import system's
+    return file_of(own) if isinstance(own, str) and not is_frozen else None
 
 
 def _is_prompt() -> bool:
