@@ -63,6 +63,16 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTree:
+    """A commit that runs ran on, and what the work tree had besides; `diff` None: not known."""
+
+    commit: str
+    is_dirty: bool
+    diff: str | None
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
     """The answer of sweep show. `unsteady` settings ran more than once with other metrics."""
 
@@ -73,6 +83,7 @@ class SweepReport:
     errors: tuple[tuple[str, int], ...]  # of failed runs, the most frequent first
     unsteady: int
     environments: tuple[tuple[Surroundings, int], ...]  # with the runs on each
+    work_trees: tuple[WorkTree, ...] = ()  # the most frequent first
     notices: tuple[Notice, ...] = ()
     exit_code: ExitCode = ExitCode.OK
 

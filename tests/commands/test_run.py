@@ -16,12 +16,14 @@ from environments import packages
 from git_bt.commands.flush import flush
 from git_bt.commands.promote import promote
 from git_bt.commands.run import run
+from git_bt.commands.sweep import show
 from git_bt.errors import CannotWork, Usage
 from git_bt.objects import Objects
 from git_bt.repo import Repo
 from git_bt.spool_reading import Spooled, read_spool
 from git_bt.store import Store
 from git_bt.sweep_records import sweep_run_id
+from git_bt.sweeping import WorkTree
 from projects import PYTHON, Ran, bt, checked
 
 BARS = "date,open,high,low,close,volume\n" + "".join(
@@ -233,6 +235,8 @@ def test_the_surroundings_are_recorded(project: GitRepo) -> None:
     assert (around.commit, around.is_dirty) == (commit, True)
     assert around.diff is not None
     assert "-EVERY = 4\n+EVERY = 5\n" in around.diff
+    (shown,) = show(cwd=project.path).work_trees
+    assert shown == WorkTree(commit=commit, is_dirty=True, diff=around.diff, runs=1)
 
 
 def test_autocapture_knows_the_surroundings_too(project: GitRepo) -> None:

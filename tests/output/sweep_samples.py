@@ -16,6 +16,7 @@ from git_bt.sweeping import (
     SweepHead,
     SweepReport,
     SweepsReport,
+    WorkTree,
 )
 
 A, B, C = "3f2a9c81d0e4" + "0" * 52, "77aa01b2c3d4" + "1" * 52, "c0ffee" + "2" * 58
@@ -30,6 +31,7 @@ BARE = SweepHead(
     engine=None, tape=None, tape_sha256=None, runs=1, failed=0, settings=1,
     first_ns=T0, last_ns=T0, metrics=(),
 )  # fmt: skip
+COMMIT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 AROUND = Surroundings(
     python="3.11.7", platform="linux-x86_64",
     packages={"backtesting": "0.6.6", "numpy": "2.4.6", "pandas": "3.0.1"},
@@ -65,6 +67,12 @@ SWEEPS: dict[str, Any] = {
         ),
         errors=(("ZeroDivisionError: float division by zero", 11), ("KeyError: 'fast'", 1)),
         unsteady=2, environments=((AROUND, 5000), (AROUND, 12)),
+        work_trees=(
+            WorkTree(commit=COMMIT, is_dirty=True, diff="+x\n", runs=5000),
+            WorkTree(commit=COMMIT, is_dirty=False, diff=None, runs=9),
+            WorkTree(commit=A, is_dirty=True, diff=None, runs=2),
+            WorkTree(commit=B, is_dirty=False, diff=None, runs=1),
+        ),
     ),
     "sweep-show_bare": SweepReport(
         head=BARE, elapsed_ns=0, parameters=(), metrics=(), errors=(), unsteady=0, environments=(),

@@ -29,6 +29,7 @@ from git_bt.sweeping import (
     SweepHead,
     SweepReport,
     SweepsReport,
+    WorkTree,
 )
 
 _ID = re.compile(r"[0-9a-f]{4,64}")
@@ -72,6 +73,7 @@ def show(name: str | None = None, *, cwd: Path | None = None) -> SweepReport:
         errors=tuple(errors.most_common(_ERRORS)),
         unsteady=unsteady(swept.runs),
         environments=tuple(_environments(swept)),
+        work_trees=tuple(_work_trees(swept)),
         notices=(*notices, *more),
     )
 
@@ -227,6 +229,19 @@ def _environments(swept: Swept) -> list[tuple[Surroundings, int]]:
             first, before = found.get(key, (around, 0))
             found[key] = (first, before + count)
     return sorted(found.values(), key=lambda each: -each[1])
+
+
+def _work_trees(swept: Swept) -> list[WorkTree]:
+    """Return the commits that runs ran on, where git was asked, each with what was changed."""
+    found: Counter[tuple[str, bool, str | None]] = Counter()
+    for run in swept.runs:
+        around = swept.environments.get(run.environment or "")
+        if around is not None and around.commit is not None:
+            found[around.commit, bool(around.is_dirty), around.diff] += 1
+    return [
+        WorkTree(commit=commit, is_dirty=is_dirty, diff=diff, runs=runs)
+        for (commit, is_dirty, diff), runs in found.most_common()
+    ]
 
 
 def _parameters(runs: Sequence[SweepRun]) -> list[Parameter]:

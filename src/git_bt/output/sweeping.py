@@ -20,6 +20,7 @@ from git_bt.sweeping import (
 )
 
 _METRICS = 12  # shown of a row when it is promoted
+_WORK_TREES = 3
 
 
 def ls(report: SweepsReport, style: Style) -> list[str]:
@@ -63,6 +64,7 @@ def show(report: SweepReport, style: Style) -> list[str]:
     for name, value in (("engine", head.engine), ("tape", tape)):
         if value:
             facts.append((name, words.plain(value)))
+    facts += _work_trees(report)
     lines += [columns(facts, indent=2), "", style.bold("parameters")]
     given = [_parameter(each, style) for each in report.parameters]
     lines += [columns(given, indent=2) or "  none"]
@@ -159,6 +161,16 @@ def _title(head: SweepHead, style: Style) -> str:
 
 def _typed(name: str) -> str:
     return words.plain(shlex.quote(name))
+
+
+def _work_trees(report: SweepReport) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for each in report.work_trees[:_WORK_TREES]:
+        changes = ", and changes" if each.is_dirty else ""
+        runs = "" if each.runs == report.head.runs else f": {words.count(each.runs, 'run')}"
+        found.append(("" if found else "commit", f"{words.short(each.commit)}{changes}{runs}"))
+    more = len(report.work_trees) - len(found)
+    return [*found, ("", f"and {more} more")] if more else found
 
 
 def _parameter(each: Parameter, style: Style) -> tuple[str, ...]:

@@ -35,6 +35,15 @@ def _show(s: w.SweepReport) -> Json:
             }
             for around, count in s.environments
         ],
+        "work_trees": [
+            {
+                "commit": each.commit,
+                "dirty": each.is_dirty,
+                "diff": each.diff,
+                "runs": each.runs,
+            }
+            for each in s.work_trees
+        ],
         "notices": notices_json(s.notices),
     }
 
