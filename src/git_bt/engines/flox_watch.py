@@ -74,7 +74,7 @@ class Watch:
         tells = level >= 2 and "Strategy." in message and " raised" in message
         is_known = tells and bool(self.raised)
         if tells and not is_known:
-            self.raised.append(Refused("raised", message.partition("raised: ")[2] or message))
+            self.raised.append(Refused("raised", _told(message)))
         with contextlib.suppress(Exception):  # theirs may raise, and so may a closed stderr
             if self.theirs is not None:
                 self.theirs(level, message)
@@ -85,6 +85,14 @@ class Watch:
         """Raise what was kept first, if anything was."""
         if self.raised:
             raise self.raised[0]
+
+
+def _told(message: str) -> str:
+    """Return the exception and its innermost frame of what the engine logs: frames stand below."""
+    said, _, frames = (message.partition(" raised: ")[2] or message).partition("\n\nAt:\n")
+    path, _, rest = frames.partition("\n")[0].strip().rpartition("(")
+    line, _, name = rest.partition("): ")
+    return f"{said} ({path}:{line} in {name})" if path else said
 
 
 def _guarded(function: types.FunctionType, note: Callable[[BaseException], None]) -> Any:
