@@ -180,6 +180,7 @@ class ExportReport:
     sha256: str
     size: int
     layout: str  # git-bt | lrvx
+    notices: tuple[Notice, ...] = ()
     exit_code: ExitCode = ExitCode.OK
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import GitRepo, make_repo
-from floxkit import write_tape
+from floxkit import BUY_ONCE, write_tape
 from git_bt.commands.export import export
 from git_bt.commands.import_ import import_archives
 from git_bt.commands.show import show
@@ -125,6 +125,20 @@ def test_lrvx_validates_what_is_exported_for_it(project: GitRepo, tmp_path: Path
         judged = lrvx("validate", archive, tmp_path)
 
         assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+def test_what_lrvx_will_not_find_is_said(project: GitRepo) -> None:
+    """It loads one file; with more, the receiver would be the first to know."""
+    add_strategy(project, "strategies/two", "from helper import x\n" + BUY_ONCE)
+    project.write("strategies/two/helper.py", "x = 1\n")
+    bundle_id(project, "strategies/two", runs=1)
+    report = export("strategies/two", to="two.tar", layout="lrvx", cwd=project.path)
+
+    assert [notice.message for notice in report.notices] == [
+        "lrvx loads strategies/two/strategy.py alone and may not find strategies/two/helper.py"
+    ]
+    assert export("strategies/two", to="two.tar", cwd=project.path).notices == ()
+    assert export(ONCE, to="once.tar", layout="lrvx", cwd=project.path).notices == ()
 
 
 def test_what_is_exported_for_lrvx_comes_back_as_the_same_bundle(

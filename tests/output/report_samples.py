@@ -317,7 +317,10 @@ REPORTS: dict[str, Any] = {
         metrics_b=FLOX_METRICS, files=(), code="",
         comparison=Comparison(verdict=Verdict.REPRODUCED),
     ),
-    "export": ExportReport(bundle=A, path="out/ema.tar", sha256=C, size=696_320, layout="lrvx"),
+    "export": ExportReport(
+        bundle=A, path="out/ema.tar", sha256=C, size=696_320, layout="lrvx",
+        notices=(Notice(kind="lrvx_loads_one_file", message="lrvx may not find lib.py"),),
+    ),
     "import": ImportReport(
         bundles=(
             Imported(name="a.tar", bundle=A, foreign=True, exit=ExitCode.OK),

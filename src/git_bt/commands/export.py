@@ -8,8 +8,10 @@ from git_bt.bundle import check_content
 from git_bt.commands.locate import fetch, locate
 from git_bt.commands.tapes import with_tape
 from git_bt.commands.workspace import Workspace, open_workspace
+from git_bt.errors import Usage
 from git_bt.flox_layout import flox_entries
-from git_bt.model import Bundle
+from git_bt.model import Bundle, Notice
+from git_bt.records import below
 from git_bt.reports import ExportReport
 
 
@@ -26,10 +28,14 @@ def export(
 
     Raises:
         Incomplete: a member's bytes are not at hand.
+        Usage: for lrvx, and another engine's.
     """
     with open_workspace(cwd, needs_repository=False) as workspace:
         bundle = with_tape(workspace, fetch(workspace, locate(workspace, name)).bundle)
         check_content(bundle)
+        engine = bundle.manifest.engine.name
+        if layout == "lrvx" and engine != "flox":
+            raise Usage(f"lrvx runs no bundle of engine {engine}", hint="leave out --for lrvx")
         return write(workspace, bundle, to or f"{bundle.id[:12]}.tar", layout=layout)
 
 
@@ -45,4 +51,16 @@ def write(workspace: Workspace, bundle: Bundle, to: str, *, layout: str = "git-b
         sha256=digest,
         size=target.stat().st_size,
         layout=layout,
+        notices=_more_than_lrvx_loads(bundle) if layout == "lrvx" else (),
     )
+
+
+def _more_than_lrvx_loads(bundle: Bundle) -> tuple[Notice, ...]:
+    """Say that lrvx loads the entry point alone, with no folder of the strategy on its path."""
+    entry = bundle.manifest.entry_point
+    others = [path for path in below(bundle.manifest.members, "strategy/") if path != entry]
+    if not others:
+        return ()
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    message = f"lrvx loads {entry} alone and may not find {min(others)}{more}"
+    return (Notice(kind="lrvx_loads_one_file", message=message, path=min(others)),)

@@ -219,6 +219,7 @@ def export(report: ExportReport, style: Style) -> list[str]:
     return [
         f"exported {bundle} to {path}, {words.size(e.size)}{made_for}",
         f"  sha256 {words.plain(e.sha256)}",
+        *explained("", "", None, e.notices, style),
     ]
 
 

@@ -177,6 +177,7 @@ def _export(e: r.ExportReport) -> Json:
         "sha256": e.sha256,
         "size": e.size,
         "layout": e.layout,
+        "notices": notices_json(e.notices),
     }
 
 
