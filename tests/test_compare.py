@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from git_bt.canonical import COLUMNS, FLOAT_COLUMNS, INTEGER_COLUMNS, encode_json, encode_table
+from git_bt.canonical import encode_json
 from git_bt.compare import TOLERABLE, compare, compare_values, environment_changes, ulps
 from git_bt.comparison import Difference, PackageChange
 from git_bt.errors import Corrupt
 from git_bt.model import EngineVersion, Environment, Output, Tolerance, Verdict
+from git_bt.tables import COLUMNS, FLOAT_COLUMNS, INTEGER_COLUMNS, encode_table
 
 T0 = 1_700_000_000_000_000_000
 WIDE = dict.fromkeys(TOLERABLE, Tolerance(atol=1e300))

@@ -19,12 +19,13 @@ import pytest
 
 from environments import environment
 from git_bt import errors
-from git_bt.canonical import COLUMNS, MAX_DEPTH, MAX_DIGITS
+from git_bt.canonical import MAX_DEPTH, MAX_DIGITS
 from git_bt.cli import cli
 from git_bt.errors import BtError, ExitCode
 from git_bt.model import Verdict
 from git_bt.paths import MAX_NAME, MAX_PATH
 from git_bt.records import MAX_NOTE_LINE
+from git_bt.tables import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_bt.canonical import COLUMNS, encode_json, encode_table, sha256
+from git_bt.canonical import encode_json, sha256
 from git_bt.compare.extension import (
     Growth,
     compare_extended,
@@ -16,6 +16,7 @@ from git_bt.compare.extension import (
 )
 from git_bt.flox_layout.segment import HEAD, segment_times
 from git_bt.model import Member, Tolerance, Verdict
+from git_bt.tables import COLUMNS, encode_table
 
 END = 100
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from conftest import CASES
 from git_bt.archive import Entry, entry, open_archive, write_archive
 from git_bt.bundle import build_bundle, check_content, strategy_content, tape_of
-from git_bt.canonical import COLUMNS, encode_json, encode_table, sha256, tape_sha256
+from git_bt.canonical import encode_json, sha256, tape_sha256
 from git_bt.comparison import Table
 from git_bt.engines import flox
 from git_bt.errors import BtError, Corrupt, Incomplete
@@ -39,6 +39,7 @@ from git_bt.flox_layout import (
 from git_bt.flox_layout.expected import compensated, fold
 from git_bt.model import EXECUTABLE, Bundle, Data, EngineVersion, Member, Snapshot, Tape
 from git_bt.paths import check_paths
+from git_bt.tables import COLUMNS, encode_table
 
 DATA = Path(__file__).parent / "data" / "flox"
 NEW = "a_tiny3_lrvx0.11.0.tar"

@@ -14,15 +14,7 @@ from typing import Any
 
 import pytest
 
-from git_bt.canonical import (
-    COLUMNS,
-    decode_table,
-    encode_json,
-    encode_table,
-    environment_id,
-    sha256,
-    tape_sha256,
-)
+from git_bt.canonical import encode_json, environment_id, sha256, tape_sha256
 from git_bt.capture.pin import Pin, decode_pin, encode_pin
 from git_bt.comparison import Table
 from git_bt.model import (
@@ -68,6 +60,7 @@ from git_bt.sweep_records import (
     sweep_id,
     sweep_run_id,
 )
+from git_bt.tables import COLUMNS, decode_table, encode_table
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 T0 = 1700000000000000000

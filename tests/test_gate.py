@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from git_bt.canonical import COLUMNS, encode_json, encode_table
+from git_bt.canonical import encode_json
 from git_bt.errors import Incomplete
 from git_bt.evidence import UNCHANGED, Evidence, Recorded
 from git_bt.gate import judge
 from git_bt.gating import Acceptance, Effect, Gated, Level
 from git_bt.model import Failure, Outcome, Output, Verdict
 from git_bt.policy import Policy
+from git_bt.tables import COLUMNS, encode_table
 
 A, B = "a" * 64, "b" * 64
 SLOW = Failure(kind="timeout", message="ran out of time")

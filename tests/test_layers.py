@@ -8,7 +8,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "git_bt"
 BASE = {
-    "errors", "model", "comparison", "canonical", "fields", "records", "sweep_records",
+    "errors", "model", "comparison", "canonical", "tables", "fields", "records", "sweep_records",
     "sweep_chunks", "paths",
 }  # fmt: skip
 ROOMS: dict[str, set[str]] = {
@@ -23,7 +23,8 @@ ROOMS: dict[str, set[str]] = {
     "capturing": {"errors", "model"},
     "hooking": {"errors", "model", "comparison", "reports", "sharing"},
     "adopting": {"errors", "reports"},
-    "canonical": {"errors", "model", "comparison"},
+    "canonical": {"errors", "model"},
+    "tables": {"errors", "model", "comparison"},
     "paths": {"errors"},
     "fields": {"errors"},
     "records": {"errors", "model", "canonical", "fields"},

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from git_bt.canonical import COLUMNS, encode_json, encode_table
+from git_bt.canonical import encode_json
 from git_bt.comparison import Metrics
 from git_bt.metrics import legacy_metrics, metrics_of
 from git_bt.model import Output
+from git_bt.tables import COLUMNS, encode_table
 
 T0 = 1_700_000_000_000_000_000
 HOUR = 3_600 * 10**9

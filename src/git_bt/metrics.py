@@ -12,9 +12,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple, TypeGuard
 
-from git_bt.canonical import decode_json, decode_table
+from git_bt.canonical import decode_json
 from git_bt.comparison import Metrics
 from git_bt.model import Output
+from git_bt.tables import decode_table
 
 YEAR_NS = 31_557_600 * 10**9  # 365.25 days: a market that never closes
 _SIGNS = {"buy": 1.0, "sell": -1.0}

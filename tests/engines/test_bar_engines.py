@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from contract import DAYS, line, write_bars
-from git_bt.canonical import decode_table
 from git_bt.engines import backtesting, backtrader
 from git_bt.engines.refusal import Refused
 from git_bt.engines.times import DAY
+from git_bt.tables import decode_table
 
 pytestmark = [  # backtesting's own
     pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofweek is deprecated"),

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from floxkit import BUY_ONCE, CASES, HEAD, job_of, on_trade, output_of, run, tape_at, write_tape
-from git_bt.canonical import COLUMNS, decode_table, encode_json, encode_table
+from git_bt.canonical import encode_json
 from git_bt.engines import flox
 from git_bt.model import Value
+from git_bt.tables import COLUMNS, decode_table, encode_table
 
 # -- config ---------------------------------------------------------------------------------------
 

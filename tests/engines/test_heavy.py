@@ -18,12 +18,12 @@ from contract import write_bars
 from enginekit import job, run
 from environments import environment
 from floxkit import failure_of, output_of
-from git_bt.canonical import decode_table
 from git_bt.commands.pack import pack
 from git_bt.engines import vectorbt, zipline
 from git_bt.errors import Incomplete
 from git_bt.interpreters import Interpreter, Wanted, find_interpreter, load_adapter
 from git_bt.model import EngineVersion, Outcome, Verdict
+from git_bt.tables import decode_table
 from projects import silent, stored, validated
 
 VECTORBT = """\

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from git_bt.canonical import COLUMNS, encode_json, encode_table
+from git_bt.canonical import encode_json
 from git_bt.engines import config, entry, rows
 from git_bt.engines.refusal import Refused, nearest
 from git_bt.model import Value
+from git_bt.tables import COLUMNS, encode_table
 
 KEYS: dict[str, tuple[Any, config.Check]] = {
     "cash": (10_000, config.number(above=True, low=0)),

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_bt.canonical import COLUMNS
 from git_bt.engines import python, spelling
 from git_bt.engines.frames import Shapeless, plain
 from git_bt.engines.refusal import Refused
+from git_bt.tables import COLUMNS
 
 NEW_YEAR = 1_704_067_200 * 10**9  # 2024-01-01T00:00Z
 TOKYO = ZoneInfo("Asia/Tokyo")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from git_bt.bundle import OUTPUT, output_of
-from git_bt.canonical import decode_table, sha256
+from git_bt.canonical import sha256
 from git_bt.compare import compare, compare_values
 from git_bt.comparison import Comparison, Table
 from git_bt.errors import Incomplete
@@ -21,6 +21,7 @@ from git_bt.flox_layout import (
 )
 from git_bt.model import Bundle, Output, Tolerances, Verdict
 from git_bt.records import below
+from git_bt.tables import decode_table
 
 EXACT: Tolerances = {}
 

@@ -18,7 +18,7 @@ from git_bt.metrics import legacy_metrics, metrics_of
 from git_bt.model import Bundle
 from git_bt.store import Store
 
-_CODE = ("metrics.py", "canonical.py", "flox_layout/expected.py")
+_CODE = ("metrics.py", "canonical.py", "tables.py", "flox_layout/expected.py")
 _KEPT = 10_000
 
 

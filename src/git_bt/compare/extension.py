@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from git_bt.canonical import COLUMNS, decode_json, decode_table, encode_table
+from git_bt.canonical import decode_json
 from git_bt.compare.outputs import SUMMARY, TABLES, TRACE, compare
 from git_bt.comparison import Comparison
 from git_bt.errors import Corrupt
 from git_bt.model import Member, Members, Output, Tolerances, Value
+from git_bt.tables import COLUMNS, decode_table, encode_table
 
 INDEX = "metadata.json"
 """What describes a tape beside its data, and is written anew when it grows."""

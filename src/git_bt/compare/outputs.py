@@ -5,12 +5,13 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
-from git_bt.canonical import COLUMNS, PROGRAM, decode_json, sha256
+from git_bt.canonical import PROGRAM, decode_json, sha256
 from git_bt.compare.found import Found, judge
 from git_bt.compare.tables import in_table
 from git_bt.compare.values import Place, Walk
 from git_bt.comparison import Comparison, PackageChange
 from git_bt.model import Environment, Output, RunRecord, Tolerances
+from git_bt.tables import COLUMNS
 
 TABLES = ("fills.csv", "orders.csv", "signals.csv", "equity.csv")
 SUMMARY = "summary.json"

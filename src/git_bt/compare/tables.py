@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from git_bt.canonical import COLUMNS, decode_table
 from git_bt.compare.found import Found, first_whole, surplus_row, with_counts
 from git_bt.compare.numbers import tolerated
 from git_bt.errors import Corrupt
 from git_bt.model import Tolerances, Value
+from git_bt.tables import COLUMNS, decode_table
 
 
 def in_table(

@@ -6,11 +6,12 @@ It holds the fills without time, id or fee, and three totals that follow from th
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from git_bt.canonical import decode_json, decode_table
+from git_bt.canonical import decode_json
 from git_bt.comparison import Table
 from git_bt.errors import Corrupt
 from git_bt.flox_layout.fields import EXPECTED, number, whole
 from git_bt.model import Output
+from git_bt.tables import decode_table
 
 KEYS = {"trade_count", "fill_count", "fills", "total_filled_quantity"}
 FILL_KEYS = {"symbol", "side", "price", "quantity"}

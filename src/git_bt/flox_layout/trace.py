@@ -10,12 +10,13 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from git_bt.canonical import decode_json, decode_table
+from git_bt.canonical import decode_json
 from git_bt.comparison import Table
 from git_bt.errors import Corrupt, Incomplete
 from git_bt.flox_layout.expected import symbol_ids
 from git_bt.flox_layout.fields import whole, word
 from git_bt.model import Output, Value
+from git_bt.tables import decode_table
 
 RAW = 100_000_000  # price_raw and qty_raw are fixed-point numbers of this scale
 INT64 = 2**63 - 1

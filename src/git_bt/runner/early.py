@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from git_bt.canonical import COLUMNS, check_table, sha256
+from git_bt.canonical import sha256
 from git_bt.errors import Corrupt
+from git_bt.tables import COLUMNS, check_table
 
 POLL_S = 0.05
 

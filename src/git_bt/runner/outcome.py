@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from git_bt.canonical import COLUMNS, check_table, decode_json, encode_json, sha256
+from git_bt.canonical import decode_json, encode_json, sha256
 from git_bt.errors import Corrupt
 from git_bt.model import EngineVersion, Environment, Output
+from git_bt.tables import COLUMNS, check_table
 
 TAIL_LINES = 20
 TAIL_BYTES = 8192
