@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from commands.test_run import BARS, HELPER, STRATEGIES
 from conftest import GitRepo, make_repo
 from floxkit import BUY_ONCE, write_tape
 from git_bt.commands.flush import flush
@@ -29,6 +28,7 @@ from git_bt.publish import read_refs
 from git_bt.repo import Repo
 from git_bt.store import Store
 from projects import ONCE, PYTHON, Ran, add_strategy, bt, bundle_id, bundle_ids, silent
+from scriptkit import BARS, HELPER, STRATEGIES
 from store_cases import results_of
 
 SIZE = 16 << 20

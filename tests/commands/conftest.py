@@ -2,5 +2,6 @@
 
 from floxkit import lean
 from projects import project, temp, template
+from scriptkit import packed, strategies
 
-__all__ = ["lean", "project", "temp", "template"]
+__all__ = ["lean", "packed", "project", "strategies", "temp", "template"]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from commands.test_run import AUTO, BARS, HELPER, LRVX, STRATEGIES, project, ran, stored
 from conftest import GitRepo, make_repo
 from git_bt.canonical import tape_sha256
 from git_bt.commands.promote import promote
@@ -19,6 +18,7 @@ from git_bt.model import EngineVersion, Verdict
 from git_bt.sweep_records import SweepRun, Swept, sweep_run_id
 from git_bt.sweeping import PromoteReport
 from projects import PYTHON, bt, manifest, silent
+from scriptkit import AUTO, BARS, HELPER, LRVX, STRATEGIES, Packed, project, ran, stored
 
 __all__ = ["project"]
 TAPE = ("--tape", "data/bars.csv")
@@ -37,10 +37,11 @@ def promoted(repo: GitRepo, row: SweepRun, tape: str | None = "data/bars.csv") -
 
 
 @pytest.mark.parametrize("engine", STRATEGIES)
-def test_a_run_without_a_tape_becomes_a_bundle_later(engine: str, project: GitRepo) -> None:
+def test_a_run_without_a_tape_becomes_a_bundle_later(
+    engine: str, project: GitRepo, packed: Packed
+) -> None:
     """Started again as it was, its relative paths are right, and it is what --tape packs."""
-    words = ("python", f"{engine}_strategy.py")
-    ran(project, *words)
+    ran(project, "python", f"{engine}_strategy.py")
     _, row = only(project)
     report = promoted(project, row)
 
@@ -49,8 +50,7 @@ def test_a_run_without_a_tape_becomes_a_bundle_later(engine: str, project: GitRe
     assert {check.agrees for check in report.checks} == {True}
     assert report.engine == EngineVersion(name="script", version="2")
     assert report.bundle is not None
-    assert f"packed as bundle {report.bundle[:12]}" in ran(project, *words, before=TAPE).err
-    assert bt("validate", report.bundle, "--python", PYTHON, cwd=project).code == 0
+    assert f"packed as bundle {report.bundle[:12]}" in packed(engine)[1].err
 
 
 def test_the_row_names_its_tape(project: GitRepo) -> None:
@@ -231,7 +231,7 @@ def test_autocapture_records_where_run_cannot_watch(flag: str, project: GitRepo)
     done = ran(project, "python", flag, "auto.py")
     swept, row = only(project)
 
-    assert "cannot be" in done.err
+    assert "the command recorded runs of its own" in done.err
     assert (swept.sweep.name, row.status) == ("auto", "ok")
 
 

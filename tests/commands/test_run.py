@@ -7,145 +7,43 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from conftest import GitRepo
 from environments import packages
-from git_bt.commands.flush import flush
 from git_bt.commands.promote import promote
 from git_bt.commands.run import run
 from git_bt.commands.sweep import show
 from git_bt.errors import CannotWork, Usage
-from git_bt.objects import Objects
-from git_bt.repo import Repo
-from git_bt.spool_reading import Spooled, read_spool
-from git_bt.store import Store
 from git_bt.sweep_records import sweep_run_id
 from git_bt.sweeping import WorkTree
-from projects import PYTHON, Ran, bt, checked
-
-BARS = "date,open,high,low,close,volume\n" + "".join(
-    f"2024-{1 + n // 28:02d}-{1 + n % 28:02d},{100 + n % 7},{103 + n % 7},{98 + n % 7},"
-    f"{100 + (n * 3) % 11 / 2},{1000 + n}\n"
-    for n in range(56)
+from projects import PYTHON, bt, checked
+from scriptkit import (
+    AUTO,
+    HELPER,
+    LRVX,
+    STRATEGIES,
+    Packed,
+    project,
+    ran,
+    spooled,
+    stored,
 )
-HELPER = "EVERY = 4\n"
-LRVX = """
-import csv
-import numpy as np, lrvx
-from helper import EVERY
-rows = list(csv.reader(open("data/bars.csv")))[1:]
-names = lrvx.SymbolRegistry()
-symbol = names.add_symbol("x", "ACME", tick_size=0.01)
-class Every(lrvx.Strategy):
-    count = 0
-    def on_bar(self, ctx, bar):
-        self.count += 1
-        if self.count % EVERY == 1: self.market_buy(1)
-        elif self.count % EVERY == 3: self.market_sell(1)
-ts = np.arange(len(rows), dtype=np.int64) * 86_400 * 10**9
-columns = [np.array([float(row[i]) for row in rows]) for i in range(1, 6)]
-def backtest(fee=0.001):
-    runner = lrvx.BacktestRunner(names, fee_rate=fee, initial_capital=10_000)
-    runner.set_strategy(Every([symbol]))
-    return runner.run_bars(ts, ts + 86_400 * 10**9, *columns, "ACME")
-if __name__ == "__main__":
-    print(backtest()["total_trades"])
-"""
-STRATEGIES = {
-    "lrvx": LRVX,
-    "backtesting": """
-import pandas as pd
-from backtesting import Backtest, Strategy
-from helper import EVERY
-frame = pd.read_csv("data/bars.csv", index_col=0, parse_dates=True)
-frame.columns = [name.title() for name in frame.columns]
-class Every(Strategy):
-    every = EVERY
-    def init(self): pass
-    def next(self):
-        if len(self.data) % self.every == 1: self.buy(size=1)
-        elif len(self.data) % self.every == 3: self.position.close()
-if __name__ == "__main__":
-    import sys
-    backtest = Backtest(frame, Every, cash=10_000, commission=0.001)
-    if "optimize" in sys.argv: print(backtest.optimize(every=[4, 5, 6])["# Trades"])
-    else: print(backtest.run(every=5)["# Trades"])
-""",
-    "backtrader": """
-import backtrader as bt
-from helper import EVERY
-class Every(bt.Strategy):
-    params = dict(every=EVERY)
-    def next(self):
-        if len(self) % self.p.every == 1: self.buy(size=1)
-        elif len(self) % self.p.every == 3: self.close()
-if __name__ == "__main__":
-    cerebro = bt.Cerebro()
-    cerebro.adddata(bt.feeds.GenericCSVData(
-        dataname="data/bars.csv", dtformat="%Y-%m-%d", openinterest=-1))
-    cerebro.addstrategy(Every, every=5)
-    cerebro.run()
-    print(round(cerebro.broker.getvalue(), 6))
-""",
-}
+
+__all__ = ["project"]
+
 METRIC = {"lrvx": "total_trades", "backtesting": "# Trades", "backtrader": "value"}
 PRINTS = {"lrvx": "14\n", "backtesting": "10\n", "backtrader": "10001.0\n"}
-AUTO = "import git_bt\ngit_bt.autocapture()\n"
-
-
-@pytest.fixture
-def project(repo: GitRepo) -> GitRepo:
-    """Give a repository with one strategy for each engine, a helper and bars."""
-    repo.write("data/bars.csv", BARS)
-    repo.write("helper.py", HELPER)
-    for name, text in STRATEGIES.items():
-        repo.write(f"{name}_strategy.py", text)
-    repo.commit("strategies")
-    return repo
-
-
-def spooled(repo: GitRepo) -> Spooled:
-    """Read what lies in the spool of a repository, also what is not yet in the store."""
-    found = Spooled()
-    for path in sorted((repo.path / ".git/bt/spool").glob("*.spool")):
-        assert read_spool(path.read_bytes(), path.name, found)
-    return found
-
-
-def stored(repo: GitRepo) -> list[tuple[Any, dict[str, bytes]]]:
-    """Move the spool into the store, and return each sweep's runs with its code."""
-    there = Repo.find(repo.path)
-    with Objects(there) as objects:
-        store = Store(there, objects)
-        flush(store)
-        found = []
-        for digest in store.sweep_ids():
-            swept = store.sweep(digest)
-            code = swept.sweep.snapshot and store.snapshot(swept.sweep.snapshot)
-            files = {n: s.read() for n, s in code.content.items()} if code else {}
-            found.append((swept, files))
-        return found
-
-
-def ran(repo: GitRepo, *words: str, before: tuple[str, ...] = (), **env: str) -> Ran:
-    """Run a command below `git bt run`; `python` is ours."""
-    argv = [PYTHON if word == "python" else word for word in words]
-    return bt("run", *before, "--", *argv, cwd=repo, env=env)
 
 
 # -- real engines ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("engine", STRATEGIES)
-def test_an_untouched_strategy_becomes_a_bundle(engine: str, project: GitRepo) -> None:
+def test_an_untouched_strategy_becomes_a_bundle(engine: str, packed: Packed) -> None:
     """Its output is its own, its one run is recorded with its code, and the bundle reproduces."""
-    done = ran(
-        project, "python", f"{engine}_strategy.py",
-        before=("--tape", "data/bars.csv", "--output", "run.json"),
-    )  # fmt: skip
+    project, done = packed(engine)
     answer = checked(json.loads((project.path / "run.json").read_text()))
     ((swept, files),) = stored(project)
     (row,) = swept.runs
@@ -484,7 +382,7 @@ def test_a_signal_ends_the_command_and_not_its_record(name: str, project: GitRep
         by_terminal = name in ("SIGINT", "SIGQUIT")
         (os.killpg if by_terminal else os.kill)(process.pid, number)
 
-        assert process.wait(30) == 128 + number
+        assert process.wait(120) == 128 + number
     assert len(spooled(project).runs) == 1
 
 

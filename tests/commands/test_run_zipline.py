@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from commands.test_run import stored
 from conftest import GitRepo
 from environments import GIT_BT, environment, packages
 from git_bt.sweep_records import sweep_run_id
 from projects import bt
+from scriptkit import stored
 
 STRATEGY = """
 import os, tempfile, warnings

@@ -139,7 +139,7 @@ def _hint(word: str) -> str:
 def _nothing(command: Sequence[str], dropped: Dropped) -> tuple[str, str]:
     """Say why nothing was captured, and what else can be done."""
     if dropped.had_recording:
-        return "the command recorded runs of its own, with git_bt.recording()", "git bt sweep ls"
+        return "the command recorded runs of its own, by git-bt in its program", "git bt sweep ls"
     if not dropped.had_python:
         return (
             f"nothing was captured: {command[0]} started no Python that can be watched",
