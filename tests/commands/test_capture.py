@@ -79,6 +79,27 @@ def test_a_key_of_the_run_does_not_hide_the_code(project: GitRepo) -> None:
         assert notices[1].message.startswith("s/strategy.yaml: line 2, column 9: config must be")
 
 
+def test_what_git_ignores_is_loaded_and_what_another_repository_has_is_said(
+    project: GitRepo,
+) -> None:
+    """An ignored folder without __init__ counts; a file of a submodule is not lost unsaid."""
+    project.write(".gitignore", "gen/\n")
+    project.write("gen/made.py", "")
+    project.git("init", "-q", "shared")
+    project.write("shared/lib.py", "")
+    project.write("s/other.py", "import gen.made\nfrom shared import lib\n")
+    report = capture("s/other.py", mode="imports", cwd=project.path)
+    project.write("s/strategy.yaml", "files: [../shared/lib.py]\n")
+    listed = capture("s/other.py", cwd=project.path)
+
+    assert list(report.files) == ["gen/made.py", "s/other.py"]
+    assert [(n.kind, n.path) for n in report.notices] == [("file_outside_root", "shared/lib.py")]
+    assert [n.kind for n in listed.notices] == ["listed_file_missing"]
+    assert listed.notices[0].message.endswith("is listed, but lies in a repository of its own")
+    with pytest.raises(Usage, match=r"shared/lib\.py lies in a repository of its own"):
+        capture("shared/lib.py", cwd=project.path)
+
+
 def test_a_tilde_that_is_nobodys_home_is_a_name(project: GitRepo) -> None:
     """A file may be called so, and a folder."""
     for name in ("~.py", "~no such user~/s.py"):

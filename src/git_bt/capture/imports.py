@@ -7,13 +7,14 @@ library has too. The search path is that of a run: the entry's folder, the proje
 are left out, and it is said.
 """
 
+import os
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from sys import stdlib_module_names
 
-from git_bt.capture.listing import leaves, link_fault
+from git_bt.capture.listing import is_foreign, leaves, link_fault
 from git_bt.capture.source import Parsed, Place, Reference, parse_source
 from git_bt.capture.spec import NAME
 from git_bt.errors import CannotWork
@@ -173,13 +174,24 @@ class _Closure:
                 return _Located(init, (place,))
             if self.files.find(place + ".py") is not None:
                 return _Located(place + ".py", ())
-            if self.files.is_folder(place):
+            for path in (init, place + ".py"):
+                if is_foreign(self.files, path):
+                    self._outside(path, "is imported, but lies in a repository of its own")
+                    return None
+            if self._is_folder(place):
                 portions.append(place)
         if portions:
             return _Located(None, tuple(portions))
         if name not in stdlib_module_names:
             self._say_compiled([posixpath.join(folder, name) for folder in folders])
         return None
+
+    def _is_folder(self, place: str) -> bool:
+        """Tell whether a folder is there; one that git ignores counts, as its files do."""
+        if self.files.is_folder(place):
+            return True
+        top = self.files.top if self.files.on_disk else None
+        return top is not None and os.path.isdir(top / place)  # noqa: PTH112  names are long
 
     def _say_compiled(self, stems: list[str]) -> None:
         for path in [stem + suffix for stem in stems for suffix in _COMPILED]:

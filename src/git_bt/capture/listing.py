@@ -1,6 +1,7 @@
 """The list of files in a strategy.yaml: names and patterns made into files of a view."""
 
 import fnmatch
+import os
 import posixpath
 import re
 
@@ -58,9 +59,18 @@ def _unmatched(files: Files, full: str, item: str) -> Notice:
     if files.is_folder(full):
         what = "is a folder: list files, or folder/**"
         return _notice("listed_path_is_directory", item, what)
-    is_pattern = _GLOB.search(full) is not None
-    what = "is listed, but matches no file" if is_pattern else "is listed, but not there"
+    what = "is listed, but not there"
+    if is_foreign(files, full):
+        what = "is listed, but lies in a repository of its own"
+    elif _GLOB.search(full):
+        what = "is listed, but matches no file"
     return _notice("listed_file_missing", item, what)
+
+
+def is_foreign(files: Files, path: str) -> bool:
+    """Tell whether a file that a view does not have is on disk: another repository has it."""
+    top = files.top if files.on_disk and files.in_git else None
+    return top is not None and os.path.isfile(top / path)  # noqa: PTH113  pathlib raises at a long name
 
 
 def _notice(kind: str, path: str, what: str) -> Notice:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from git_bt.capture.listing import leaves, listed_files
+from git_bt.capture.listing import is_foreign, leaves, listed_files
 from git_bt.capture.spec import NAME, Spec, read_spec
 from git_bt.errors import BtError, Usage
 from git_bt.files import Files
@@ -171,6 +171,10 @@ def _read(files: Files, path: str, *, is_open: bool = False, lenient: bool = Fal
 
 def _check_entry(files: Files, entry: str) -> None:
     found = files.find(entry)
+    if found is None and is_foreign(files, entry):
+        raise Usage(
+            f"the entry point {entry} lies in a repository of its own", hint="work in that one"
+        )
     if found is None:
         what = "is a folder" if files.is_folder(entry) else "not found"
         raise Usage(f"entry point {what}: {entry}")
