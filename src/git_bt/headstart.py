@@ -64,13 +64,13 @@ def remember(cache: Path | None, executable: Path, adapter: str) -> None:
     """Note what runs here, for the next command; a place that cannot be written is left."""
     if cache is None:
         return
-    text = f"{executable}\n{adapter}\n"
+    said = os.fsencode(f"{executable}\n{adapter}\n")
     place = cache / _MEMORY
     with suppress(OSError):
-        if not place.is_file() or place.read_text() != text:
+        if not place.is_file() or place.read_bytes() != said:
             cache.mkdir(exist_ok=True)
             fresh = place.with_suffix(f".{os.getpid()}")
-            fresh.write_text(text)
+            fresh.write_bytes(said)
             fresh.replace(place)
 
 
@@ -83,7 +83,8 @@ def _remembered() -> tuple[Path, str] | None:
     if common is None:
         return None
     with suppress(OSError, ValueError):
-        executable, adapter = map(Path, (common / "bt" / _MEMORY).read_text().splitlines())
+        said = os.fsdecode((common / "bt" / _MEMORY).read_bytes())
+        executable, adapter = map(Path, said.splitlines())
         is_ours = adapter.parent == Path(__file__).with_name("engines") and adapter.is_file()
         if is_ours and executable.parent in _folders(common.parent) and executable.is_file():
             return executable, str(adapter)
@@ -113,8 +114,8 @@ def _common_dir() -> Path | None:
         if git.is_dir():
             return git
         if git.is_file():
-            place = folder / git.read_text().removeprefix("gitdir:").strip()
+            place = folder / os.fsdecode(git.read_bytes()).removeprefix("gitdir:").strip()
             with suppress(OSError):
-                return (place / (place / "commondir").read_text().strip()).resolve()
+                return (place / os.fsdecode((place / "commondir").read_bytes()).strip()).resolve()
             return place
     return None

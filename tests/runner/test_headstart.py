@@ -1,5 +1,6 @@
 """The child that is started before it is known: a guess that costs nothing but time."""
 
+import os
 import sys
 import tempfile
 import threading
@@ -135,6 +136,26 @@ def test_what_ran_last_is_remembered(here: GitRepo, tmp_path: Path) -> None:
     headstart.remember(here.path / ".git" / "bt", Path(sys.executable), str(SCRIPT))
 
     assert headstart._remembered() == (Path(sys.executable), str(SCRIPT))
+
+
+@pytest.mark.parametrize("damage", [b"\xab\xff", b"\0" * 64, b"", b"one\ntwo\nthree\n"])
+def test_a_damaged_memory_is_written_anew(tmp_path: Path, damage: bytes) -> None:
+    """Losing it costs a start; a path that is not UTF-8 is remembered as it is."""
+    memory = tmp_path / "ran"
+    memory.write_bytes(damage)
+    executable = Path(os.fsdecode(b"/odd \xff/python"))
+    headstart.remember(tmp_path, executable, FLOX)
+
+    assert memory.read_bytes() == os.fsencode(f"{executable}\n{FLOX}\n")
+
+
+def test_a_damaged_memory_guesses_nothing(here: GitRepo) -> None:
+    """And stops no command: what runs is found anyway."""
+    bundle_id(here, ONCE)
+    (here.path / ".git" / "bt" / "ran").write_bytes(b"\xab\xff")
+
+    assert headstart._remembered() is None
+    assert [v.verdict for v in validated(here, ONCE)] == [Verdict.REPRODUCED]
 
 
 def test_it_is_found_from_everywhere(
