@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -406,6 +407,16 @@ def test_the_run_stops_at_once(tape: Path) -> None:
     assert failure is not None
     assert "tick 1" in failure.tail
     assert "tick 2" not in failure.tail
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["folder", "file"])
+def test_a_tape_may_lie_where_no_unicode_is(tape: Path, tmp_path: Path, whole: bool) -> None:
+    """As git itself works in such a folder; the engine takes text alone."""
+    odd = tmp_path / os.fsdecode(b"odd \xff")
+    shutil.copytree(tape, odd)
+    there = odd if whole else next(odd.glob("*.lrvx"))
+
+    assert output_of(run(job_of(BUY_ONCE, there)))["fills.csv"].count(b"\n") == 2
 
 
 def test_a_method_set_on_the_instance_is_watched_too(tape: Path) -> None:

@@ -83,9 +83,9 @@ def _trades(flox: Any, folder: str, segments: list[str]) -> Any:
 
 def _segments(job: Job) -> tuple[str, list[str]]:
     """Return the folder that the engine shall read, and the segments in it."""
-    tape = job["tape"]
-    if tape is None or not os.path.exists(tape):
+    if job["tape"] is None or not os.path.exists(job["tape"]):
         raise Refused("tape-missing", "there is no tape", "name one with --tape or `tape:`")
+    tape = _in_unicode(job)
     if not os.path.isdir(tape):
         _refuse_pointer(tape)
         if not tape.endswith(SEGMENTS):
@@ -99,6 +99,18 @@ def _segments(job: Job) -> tuple[str, list[str]]:
         why = f"the tape {_shown(job)} has no segment (*.lrvx), only {_some(names)}"
         raise Refused("tape-corrupt", why)
     return tape, paths
+
+
+def _in_unicode(job: Job) -> str:
+    """Return the tape's path, through a link where it is no Unicode: the engine takes text."""
+    tape = str(job["tape"])
+    try:
+        tape.encode()
+    except UnicodeEncodeError:
+        link = os.path.join(os.path.dirname(job["out"]), "tape" + os.path.splitext(tape)[1])
+        os.symlink(tape, link)
+        return link
+    return tape
 
 
 def _check_segment(flox: Any, path: str) -> int:

@@ -5,6 +5,7 @@ tape, and differ in all that must not matter; comparing them is the caller's.
 """
 
 import contextlib
+import json
 import os
 import secrets
 import threading
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from git_bt import headstart
-from git_bt.canonical import encode_json, sha256
+from git_bt.canonical import sha256
 from git_bt.errors import Corrupt, Incomplete
 from git_bt.harness import Harness
 from git_bt.interpreters import Adapter, Interpreter
@@ -159,7 +160,8 @@ class Child:
             "memory": job.memory or three_quarters_of_memory(),
             "umask": 0o022 if self._variation == 0 else 0o077,
         }
-        (self._dir / "job.json").write_bytes(encode_json(value))
+        # In ASCII: a folder's name may be no Unicode, and comes back as the same bytes.
+        (self._dir / "job.json").write_text(json.dumps(value, allow_nan=False), encoding="ascii")
 
     # -- how it ended -----------------------------------------------------------------------------
 
