@@ -15,7 +15,7 @@ from git_bt.runner.outcome import how_it_ended
     [
         ("1/0", "raised", "ZeroDivisionError: division by zero (s.py:1 in <module>)"),
         ("def f(:", "raised", "SyntaxError: "),
-        ("raise KeyboardInterrupt", "raised", "KeyboardInterrupt"),
+        ("raise KeyboardInterrupt", "raised", "KeyboardInterrupt (s.py:1 in <module>)"),
         ("import sys; sys.exit(0)", "no-result", "the strategy ended the run by sys.exit(0)"),
         ("import os; os._exit(0)", "no-result", "ended with exit code 0 and without a result"),
         ("import os; os._exit(7)", "no-result", "ended with exit code 7 and without a result"),

@@ -285,7 +285,7 @@ def failure(error: BaseException, root: str | None) -> dict[str, Any]:
     tail = [line[:TAIL_WIDTH] for line in "".join(lines).splitlines()[-TAIL_LINES:]]
     described = {
         "kind": "raised",
-        "message": f"{type(error).__name__}: {one_line(error)}{place}",
+        "message": ": ".join(filter(None, (type(error).__name__, one_line(error)))) + place,
         "hint": None,
         "tail": "\n".join(tail),
     }
