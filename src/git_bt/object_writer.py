@@ -26,6 +26,9 @@ DURABLE = (
 )
 """Options of git calls that write what is announced: on the disk before it is said."""
 
+_ATTEMPTS = 5  # beside a gc without end, one write of seven was lost
+_GONE = re.compile(rb"unable to write file .*/objects/.*: No such file or directory")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
@@ -52,9 +55,6 @@ class Vanished(CannotWork):
     """
 
 
-_ATTEMPTS = 5  # beside a gc without end, one write of seven was lost
-
-
 def until_it_stays(write: Callable[[], T]) -> T:
     """Write, and write again where that has vanished; return what the function returns.
 
@@ -68,9 +68,6 @@ def until_it_stays(write: Callable[[], T]) -> T:
         return write()
     except Vanished as e:
         raise e.__cause__ or e from None
-
-
-_GONE = re.compile(rb"unable to write file .*/objects/.*: No such file or directory")
 
 
 class Writer:
