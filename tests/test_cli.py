@@ -568,6 +568,27 @@ def test_an_interrupt_leaves_nothing_behind(
     listing = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True).stdout
     assert str(temp) not in listing
     assert endless.git("for-each-ref") == refs
+
+
+def test_more_interrupts_do_not_stop_what_the_first_one_began(endless: GitRepo, temp: Path) -> None:
+    """People press Ctrl-C twice, and the terminal that they close hangs up."""
+    for _ in range(5):
+        process = subprocess.Popen(
+            [PYTHON, "-m", "git_bt", "pack", "strategies/a"],
+            cwd=endless.path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while not [*temp.rglob("ran")] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            process.send_signal(number)
+            time.sleep(0.01)
+        _, err = process.communicate(timeout=60)
+
+        assert (process.returncode, err) == (130, "interrupted\n")
+        assert list(temp.iterdir()) == []
     assert bt("pack", CROSS, cwd=endless).code == 0  # no lock is in the way
 
 

@@ -41,7 +41,10 @@ def main() -> "NoReturn":
 
 
 def _interrupt(signum: int, frame: "FrameType | None") -> "NoReturn":
-    # All take the way of Ctrl-C, so that children, locks and temporary folders go with us.
+    # All take the way of Ctrl-C, so that children, locks and temporary folders go with us; a
+    # second one would leave them.
+    for number in _ENDS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

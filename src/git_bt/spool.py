@@ -180,7 +180,7 @@ class Spool:
             return run
 
     def close(self) -> None:
-        """Let go of the file, so that it can be moved on; the next run begins another."""
+        """Let go of the file, so that it can be moved on; what follows is another writer's."""
         with self._lock:
             self._begin()
 

@@ -329,6 +329,19 @@ def test_byte_code_counts_as_its_source_when_they_agree(project: Path) -> None:
         assert found["kinds"] == ["detection_uncertain"]
 
 
+def test_byte_code_is_no_edited_source_that_it_ran(project: Path) -> None:
+    """What was proved of the file when it ran by itself says nothing of the byte code."""
+    text = "import runpy\nif __name__ == '__main__':\n    runpy.run_path('s.py')\n" + CALL
+    plant(project, {"s.py": text})
+    compiled = "import py_compile; py_compile.compile('s.py', cfile='s.pyc', dfile='s.py')"
+    subprocess.run([sys.executable, "-c", compiled], cwd=project, check=True)
+    plant(project, {"s.py": text + "K = 2\n"})
+    nested, byte_code = run(["python", "s.pyc"], project)
+
+    assert (nested["file"], nested["method"]) == (str(project / "s.py"), "program")
+    assert (byte_code["file"], byte_code["confidence"]) == (str(project / "s.pyc"), 0.7)
+
+
 def test_a_frozen_application_is_said(project: Path) -> None:
     """The source counts where it lies beside it, else the executable."""
     frozen = "import sys\nsys.frozen = True\nsys.executable = sys.argv[1]\n"
@@ -425,14 +438,27 @@ def test_cells_of_a_module_count_as_a_notebook(project: Path) -> None:
     """VS Code's interactive window names the module that they are sent from; they are captured."""
     named = f"__file__ = {str(project / 's.py')!r}"
     plant(project, {"s.py": f"# %%\n{named}\n# %%\n{RUNS}\n# %%\nnever = 'sent'\n"})
-    notebook(project / "interactive.ipynb", named, RUNS, "x = 'not in it'", RUNS)
-    saved, edited = execute(project / "interactive.ipynb", project)
+    notebook(project.parent / "interactive.ipynb", named, RUNS, "x = 'not in it'", RUNS)
+    saved, edited = execute(project.parent / "interactive.ipynb", project, project)
 
     assert (saved["file"], saved["context"]) == (str(project / "s.py"), "notebook")
     assert (saved["method"], saved["confidence"], saved["kinds"]) == ("vscode", 1.0, [])
     assert saved["files"].keys() == {"s.py", "s_executed.py"}
     assert "never" not in saved["files"]["s_executed.py"]
     assert (edited["confidence"], edited["kinds"]) == (0.8, ["source_changed_since_load"])
+
+
+@pytest.mark.parametrize("known", ["to VS Code", "by its cells"])
+def test_a_file_that_a_notebook_sets_does_not_stand_for_it(known: str, project: Path) -> None:
+    """Code that wants `__file__` makes people set it in a cell."""
+    book = project / "book.ipynb"
+    plant(project, {"lib.py": "answer = 42\n"})
+    named = f"__vsc_ipynb_file__ = {str(book)!r}" if known == "to VS Code" else "pass"
+    notebook(book, f"__file__ = {str(project / 'lib.py')!r}", named, RUNS)
+    (found,) = execute(book, project)
+
+    assert (found["file"], found["kinds"]) == (str(book), [])
+    assert found["method"] == ("vscode" if known == "to VS Code" else "executed_cells")
 
 
 def test_a_module_that_a_kernel_runs_itself_is_a_script(project: Path) -> None:

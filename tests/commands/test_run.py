@@ -1,5 +1,6 @@
 """`git bt run` and `git_bt.autocapture()`: real engines, untouched strategies."""
 
+import ast
 import json
 import os
 import shutil
@@ -471,3 +472,26 @@ def test_nothing_of_ours_is_called_while_a_backtest_runs(project: GitRepo) -> No
     assert len(swept.runs) == 1
     assert "backtesting" in done.stdout.split()
     assert "git_bt" not in done.stdout.split()
+
+
+def test_backtraders_account_is_read_once_a_bar_and_no_more_is_called(project: GitRepo) -> None:
+    """It keeps no values itself; orders are told of as they happen."""
+    watching = STRATEGIES["backtrader"].replace(
+        "    def next(self):",
+        "    def start(self): sys.setprofile(lambda frame, event, _: called.append("
+        "frame.f_code.co_name) if event == 'call' and 'git_bt' in "
+        "frame.f_globals.get('__name__', '') else None)\n"
+        "    def stop(self): sys.setprofile(None)\n"
+        "    def next(self):\n        bars.append(len(self))",
+    )
+    text = "import collections, sys\ncalled, bars = [], []\n" + watching
+    project.write("s.py", AUTO + text + "    print(len(bars), dict(collections.Counter(called)))\n")
+    done = subprocess.run(
+        [PYTHON, "s.py"], cwd=project.path, capture_output=True, text=True, check=True
+    )
+    bars, _, counted = done.stdout.splitlines()[-1].partition(" ")
+    ours = ast.literal_eval(counted)
+
+    assert ours["next"] == int(bars)
+    assert ours.keys() <= {"start", "next", "notify_order", "_now"}
+    assert ours["_now"] <= ours["next"] + ours["notify_order"]

@@ -549,6 +549,17 @@ def test_a_wrong_call_of_an_own_method_is_the_strategys_error(call: str, tape: P
     assert len(fills_of(output_of(run(job_of(text, tape))))) == 3
 
 
+@pytest.mark.parametrize("signature", ["self, ctx, extra", "self, ctx, extra, *more", "self, ctx"])
+def test_a_hook_that_the_engine_cannot_call_is_a_failure(signature: str, tape: Path) -> None:
+    """Whether the guard takes the engine's call or not."""
+    text = HEAD + f"    def on_start({signature}): pass\n    def on_trade(self, ctx, trade): pass\n"
+    failure = run(job_of(text, tape)).failure
+
+    assert failure is not None
+    assert failure.kind == "raised"
+    assert "on_start() missing" in failure.message
+
+
 # -- tapes ----------------------------------------------------------------------------------------
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 3\n"

@@ -117,7 +117,10 @@ def _is_tick(function: types.FunctionType) -> bool:
 
 
 def _guarded_tick(function: types.FunctionType, note: Callable[[BaseException], None]) -> Any:
-    """Do what `_guarded` does, which costs a million ticks half a second more."""
+    """Do what `_guarded` does, which costs a million ticks half a second more.
+
+    A call of the engine that does not fit the parameters is told of by the engine's log.
+    """
 
     def call(strategy: Any, context: Any, event: Any) -> Any:
         try:

@@ -1,8 +1,8 @@
 """Programs that were started by hand: by `runpy`, a loader's `exec_module`, `%run`, a profiler.
 
-Each is the code of a module that is running, and that no import statement runs. On a deep stack
-only the frames nearby are looked at again: a frame keeps its callers as long as it runs, so those
-further out are marked once, and the marks end with them.
+Each is the code of a module that is running, and that no import statement runs. A deep stack is
+looked at wholly once: a function that runs keeps its callers, so those further out are marked, and
+the marks end with them. As long as a marked one stands there, only those nearby are looked at.
 """
 
 from __future__ import annotations

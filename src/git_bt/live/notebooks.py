@@ -36,7 +36,7 @@ def detect_notebook(shell: Any, say: Say) -> Detection:
     found = _last.get(asked)
     if found is None:
         say("notebook_detection_starting", cwd=cwd)
-        found = _of_said(shell, raw, cells, say) or _in_folder(cwd, raw, cells, say)
+        found = _of_said(shell, raw, cells, say) or _in_folder(shell, cwd, raw, cells, say)
         _last.clear()
         _last[asked] = found
     return found
@@ -55,7 +55,7 @@ def executed(shell: Any) -> tuple[list[str], str]:
 
 def _of_said(shell: Any, raw: list[str], cells: str, say: Say) -> Detection | None:
     """Return the notebook that somebody named; None when nobody did."""
-    path = _of_vs_code(shell)
+    path = _of_vs_code(shell, raw)
     say("notebook_looked_up", method="vscode", path=path)
     if path is not None:
         return _named(path, "vscode", raw, cells)
@@ -71,13 +71,18 @@ def _of_said(shell: Any, raw: list[str], cells: str, say: Say) -> Detection | No
     return None if path is None else _named(path, "jupyter_session", raw, cells)
 
 
-def _of_vs_code(shell: Any) -> str | None:
+def _of_vs_code(shell: Any, raw: list[str]) -> str | None:
     """Return the notebook, or the module whose cells are sent to the interactive window.
 
-    VS Code's own paths: of a kernel elsewhere, or of another system, they are not here.
+    VS Code's own paths: of a kernel elsewhere, or of another system, they are not here. The module
+    is in `__file__`, which anybody may set: it counts where it has the cells that ran.
     """
-    names = getattr(shell, "user_ns", {})
-    return _existing(names.get("__file__")) or _existing(names.get("__vsc_ipynb_file__"))
+    notebook, module = (_variable(shell, name) for name in ("__vsc_ipynb_file__", "__file__"))
+    return notebook or (module if module is not None and _holds(module, raw) else None)
+
+
+def _variable(shell: Any, name: str) -> str | None:
+    return _existing(getattr(shell, "user_ns", {}).get(name))
 
 
 def _of_servers(shell: Any, say: Say) -> list[str]:
@@ -181,7 +186,7 @@ def _named(path: str, method: str, raw: list[str], cells: str) -> Detection:
     return Detection(path, method, 0.8, "notebook", (note,), cells=cells)
 
 
-def _in_folder(cwd: str, raw: list[str], cells: str, say: Say) -> Detection:
+def _in_folder(shell: Any, cwd: str, raw: list[str], cells: str, say: Say) -> Detection:
     try:
         names = sorted(name for name in os.listdir(cwd) if name.endswith(".ipynb"))
     except OSError:
@@ -194,6 +199,9 @@ def _in_folder(cwd: str, raw: list[str], cells: str, say: Say) -> Detection:
         return Detection(
             same[0], "executed_cells", 0.9, "notebook", fallback_used=True, cells=cells
         )
+    module = _variable(shell, "__file__")  # with cells that are not saved yet
+    if module is not None and not same:
+        return _named(module, "vscode", raw, cells)
     if len(paths) == 1:
         say("notebook_detected_single_file", path=paths[0])
         what = f"{names[0]} is the only notebook in {cwd}, but lacks cells that ran"

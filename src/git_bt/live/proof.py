@@ -26,7 +26,7 @@ TICK_NS = 10_000_000  # what /proc says is rounded down to it; an interpreter ne
 Proof = tuple[float, "tuple[Note, ...]"]
 """One of the confidences above, and a note when the file was changed."""
 
-_known: dict[str, tuple[tuple[int, ...], Proof]] = {}
+_known: dict[tuple[str, bool], tuple[tuple[int, ...], Proof]] = {}
 _started: list[int] = []
 
 
@@ -46,14 +46,14 @@ def prove(
     except OSError:
         return _changed(path, "is gone")
     state = (s.st_mtime_ns, s.st_ctime_ns, s.st_size, s.st_ino)
-    known = _known.get(path)
+    known = _known.get((path, loaded))
     if known is not None and known[0] == state:
         return known[1]
     proof: Proof = (PROVED, ())
     if not loaded or s.st_ctime_ns > process_started_ns() + TICK_NS:
         code = running() if running is not None else None
         proof = (UNKNOWN, ()) if code is None else _held_against(path, code)
-    _known[path] = (state, proof)
+    _known[path, loaded] = (state, proof)
     return proof
 
 
