@@ -635,6 +635,20 @@ def test_nothing_heavy_is_imported(project: Path) -> None:
     assert done.stdout == "set()\n"
 
 
+def test_a_framework_may_be_one_name(project: Path) -> None:
+    """Its letters are no packages."""
+    tree = {
+        "mine/__init__.py": "from git_bt.capture import StrategyCodeCapture as C\n"
+        "def run(): print(C().detect_entry_point('mine').detected_file)\n",
+        "c.py": "import mine\ndef go(): mine.run()\n",
+    }
+    plant(project, tree)
+    words = [sys.executable, "-c", "import c; c.go()"]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"{project / 'c.py'}\n"
+
+
 def test_an_unknown_mode_names_the_valid_ones() -> None:
     """A wrong word is an error at once."""
     with pytest.raises(ValueError, match="there are entry_point, imports"):

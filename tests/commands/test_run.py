@@ -357,6 +357,15 @@ def test_a_strategy_that_deletes_itself_still_runs(project: GitRepo) -> None:
     assert "--tape PATH" not in below.err
 
 
+def test_nobody_to_tell_fails_no_run() -> None:
+    """Stderr may be a pipe whose reader has gone."""
+    code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 2)\n"
+    code += "from git_bt.live.hooks import tell; tell('a run is not captured'); print('goes on')"
+    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+
+
 def test_a_tape_elsewhere_is_not_packed(project: GitRepo, tmp_path: Path) -> None:
     """A bundle must move as one: tape and strategy lie in one project."""
     shutil.copy(project.path / "data/bars.csv", tmp_path / "bars.csv")

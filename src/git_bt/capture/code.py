@@ -55,10 +55,11 @@ class StrategyCodeCapture:
         """Return which file is the strategy that runs now.
 
         Args:
-            framework: top-level packages whose frames are not the user's; the known engines
-                always are among them.
+            framework: top-level packages whose frames are not the user's, or the name of one; the
+                known engines always are among them.
         """
-        theirs = NAMES.union(framework) if framework else NAMES
+        named = (framework,) if isinstance(framework, str) else framework
+        theirs = NAMES.union(named) if named else NAMES
         found = detect(theirs, depth=2, say=self._diagnose)
         if self._log.level < LEVELS["ERROR"]:
             self._tell(found)

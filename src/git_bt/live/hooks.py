@@ -7,6 +7,7 @@ side is told once on stderr, and the run goes on as if we were not there.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -212,4 +213,5 @@ def tell(message: str) -> None:
     if message not in _told and sys.stderr is not None:
         _told.add(message)
         text = f"git-bt: {' '.join(message.split())}"[:500]
-        os.write(2, (text + "\n").encode(errors="backslashreplace"))
+        with contextlib.suppress(OSError):  # a pipe whose reader has gone: the run goes on
+            os.write(2, (text + "\n").encode(errors="backslashreplace"))
