@@ -79,6 +79,17 @@ def test_a_dotenv_is_read_as_it_is_written(
     assert StrategyCodeCapture().log_level == "DEBUG"
 
 
+def test_a_pipe_for_a_dotenv_holds_up_nobody(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some keepers of secrets make one."""
+    monkeypatch.chdir(project)
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    os.mkfifo(project / ".env")
+
+    assert StrategyCodeCapture().log_level == "INFO"
+
+
 @pytest.mark.parametrize("where", ["parameter", OURS, RUSTYBT, ".env"])
 def test_an_unknown_level_is_an_error(
     where: str, project: Path, monkeypatch: pytest.MonkeyPatch

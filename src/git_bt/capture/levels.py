@@ -94,6 +94,8 @@ def _root() -> str:
 
 
 def _of_file(path: str) -> str | None:
+    if not os.path.isfile(path):  # noqa: PTH113  reading a pipe would wait for who writes
+        return None
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:  # noqa: PTH123
             lines = file.read(1 << 20).splitlines()
