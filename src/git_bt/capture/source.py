@@ -27,6 +27,7 @@ _FILE_CALLS = {
     "importlib.machinery.SourceFileLoader": ("fullname", "path"),
     "imp.load_source": ("name", "pathname"),
 }
+_LOADERS = _IMPORT_CALLS.keys() | _FILE_CALLS.keys()
 _FOLDER_CALLS = {
     *("sys.path." + verb for verb in ("append", "extend", "insert")), "site.addsitedir",
 }  # fmt: skip
@@ -202,7 +203,7 @@ class _Calls:
                 self.notices.append(self._said(node, "sys.path is changed, which is not followed"))
             elif isinstance(node, ast.Name | ast.Attribute) and node not in called:
                 name = self._dotted(node)
-                if isinstance(node.ctx, ast.Load) and name in _IMPORT_CALLS | _FILE_CALLS:
+                if name in _LOADERS and isinstance(node.ctx, ast.Load):
                     what = f"{name} is handed on, and what it loads is not followed"
                     self.notices.append(self._said(node, what))
 
@@ -211,8 +212,8 @@ class _Calls:
             self._import(node, name, _arguments(node, _IMPORT_CALLS[name]))
         elif name in _FILE_CALLS or name in _FOLDER_CALLS:
             notice = self._said(node, f"{name}() names a place that is not followed")
-            given = _arguments(node, _FILE_CALLS.get(name, ()))
-            place = _constant(next(reversed(given.values()), None))
+            names = _FILE_CALLS.get(name, ())
+            place = _constant(_arguments(node, names).get(names[-1])) if names else None
             if place is not None:
                 self.places.append(Place(place, notice))
             else:
