@@ -244,6 +244,7 @@ def test_what_is_typed_is_in_no_file(words: list[str], stdin: str, project: Path
         ("entry_point: rules.py\nfiles: [p.json]\n", {"rules.py", "p.json"}),
         ("files: ['*.json', rules.py]\n", {"rules.py", "p.json"}),
         ("files: [p.json]\n", set()),
+        ("files: 5\n", set()),
     ],
 )
 def test_what_is_in_no_file_is_what_strategy_yaml_lists(
@@ -259,6 +260,14 @@ def test_what_is_in_no_file_is_what_strategy_yaml_lists(
     assert found["files"].keys() == files
     assert found["entry"] == ("rules.py" if files else "")
     assert found["noticed"] == ([] if files else ["detection_failed"] * 2)
+
+
+def test_a_strategy_yaml_that_lists_nothing_is_another_strategys(project: Path) -> None:
+    """It says how its own entry point runs, and what was typed is in no file still."""
+    plant(project, {"strategy.yaml": "entry_point: rules.py\nengine: flox\n", "rules.py": ""})
+    (found,) = run(["python", "-c", CALL], project)
+
+    assert (found["files"], found["noticed"]) == ({}, ["detection_failed"])
 
 
 def test_a_module_called_from_a_prompt_is_a_guess(project: Path) -> None:
@@ -565,7 +574,11 @@ class Sessions(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         allowed = self.headers["Authorization"] == "token secret"
-        answer = [{"path": "sub/a.ipynb", "type": "notebook", "kernel": {"id": self.kernel}}]
+        kernels: list[Any] = [None, {"id": "another"}, {"id": self.kernel}]
+        answer = [
+            {"path": f"sub/{name}.ipynb", "kernel": kernel}
+            for name, kernel in zip("cba", kernels, strict=True)
+        ]
         self.send_response(200 if allowed and self.path == "/api/sessions" else 403)
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())

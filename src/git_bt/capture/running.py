@@ -59,7 +59,7 @@ def capture_running(
 
 
 def _listed_above(cwd: Path, mode: str) -> Captured | None:
-    """Return what the nearest strategy.yaml lists; None without one.
+    """Return what the nearest strategy.yaml lists; None without one, or where it lists nothing.
 
     Raises:
         Usage: it cannot be understood, or neither names nor lists a module that could be the entry.
@@ -73,7 +73,7 @@ def _listed_above(cwd: Path, mode: str) -> Captured | None:
     place = folder.relative_to(root).as_posix()
     entry = likely_entry(files, place)
     strategy = read_strategy(files, place, overrides={"entry_point": entry}, root=".", lenient=True)
-    return capture(files, strategy, mode=mode, lenient=True)
+    return None if strategy.files is None else capture(files, strategy, mode=mode, lenient=True)
 
 
 def capture_entry(root: str, entry: str, *, mode: str, with_loaded: bool) -> Captured:

@@ -109,17 +109,15 @@ def _of_servers(shell: Any, say: Say) -> list[str]:
 
 
 def _notebooks_of(sessions: Any, kernel: str) -> list[str]:
-    """Return the paths, from the server's root, of sessions that use a kernel.
-
-    Raises:
-        ValueError: it is no list of sessions.
-    """
-    try:
-        mine = [session for session in sessions if session["kernel"]["id"] == kernel]
-        paths = [s.get("path") or s["notebook"]["path"] for s in mine]
-    except (AttributeError, KeyError, TypeError) as e:
-        raise ValueError("its answer is no list of sessions") from e
-    return [path for path in paths if isinstance(path, str)]
+    """Return the paths, from the server's root, of sessions that use a kernel."""
+    found = []
+    for session in sessions if isinstance(sessions, list) else ():
+        try:
+            if session["kernel"]["id"] == kernel:
+                found.append(session.get("path") or session["notebook"]["path"])
+        except (AttributeError, KeyError, TypeError):
+            continue  # one whose kernel has ended
+    return [path for path in found if isinstance(path, str)]
 
 
 def _servers(folder: str) -> list[tuple[str, str, str]]:
