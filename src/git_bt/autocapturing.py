@@ -19,7 +19,7 @@ from git_bt.errors import BtError
 from git_bt.live.engines import Result
 from git_bt.live.found import Detection
 from git_bt.live.hooks import install
-from git_bt.live.program import started
+from git_bt.live.program import started, words
 from git_bt.live.start.sitecustomize import VARIABLE
 from git_bt.model import Captured
 from git_bt.sweep_records import with_words
@@ -77,8 +77,8 @@ class _Recorder:
         if self._asked is None:
             self._asked = threading.Thread(target=_ask_git, args=(program,), daemon=True)
             self._asked.start()
-        if program is not None and program["is_alone"]:
-            params = with_words(params, sys.argv)
+        if program is not None and program["has_words"]:
+            params = with_words(params, words())
         code = self._code(found)
         name = engine if code is None else code.snapshot.entry_point.removesuffix(".py")
         context = recorder.recording(name, params, engine=engine, code=code)

@@ -11,10 +11,10 @@ import json
 import logging
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -31,15 +31,14 @@ from git_bt.live.detection import detect
 from git_bt.live.engines import NAMES
 from git_bt.live.found import Detection
 from git_bt.live.places import is_installed
+from git_bt.live.program import words
 from git_bt.live.start.sitecustomize import VARIABLE as BELOW_RUN
 from git_bt.model import Captured, Data
 from git_bt.records import snapshot_id
 from git_bt.spool import VARIABLE, Spool, find_spool
-from git_bt.sweep_records import Scalar, Surroundings, Sweep
+from git_bt.sweep_records import MAX_TEXT, Scalar, Surroundings, Sweep
 
 log = logging.getLogger("git_bt")
-
-MAX_TEXT = 4096
 
 
 class Run:
@@ -52,6 +51,7 @@ class Run:
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
         self.params = scalars(params or {}, "parameter")
         self.metrics: dict[str, Scalar] = {}
+        self.argv: tuple[str, ...] = ()  # a program may set its words before each run
         self.is_over = False
 
     def log(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> None:
@@ -112,6 +112,7 @@ def recording(
                 _process().record(
                     Sweep(name=_plain(str(name)), snapshot=snapshot, engine=engine, tape=tape),
                     code,
+                    run.argv,
                     started_ns=started_ns,
                     elapsed_ns=elapsed_ns,
                     status="failed" if failed else "ok",
@@ -130,6 +131,7 @@ def _begin(
     run = Run()
     try:
         run = Run(params)
+        run.argv = tuple(words())
     except Exception as e:  # noqa: BLE001  recording never fails a run
         warn(f"parameters are not recorded: {_said(e)}")
     try:
@@ -204,16 +206,18 @@ class _Process:
             self._codes[mode] = (self.found.cells, code, digest)
         return self._codes[mode][1:]
 
-    def record(self, sweep: Sweep, code: Captured | None, **run: Any) -> None:
+    def record(
+        self, sweep: Sweep, code: Captured | None, argv: tuple[str, ...], **run: Any
+    ) -> None:
         """Append one run, outside a repository nothing."""
         if self.spool is None:
             return
         if self._surroundings is None:  # only now has everything been imported
-            argv = tuple(_plain(str(word)) for word in sys.argv)
-            self._surroundings = Surroundings(**environment(set()), argv=argv, **_known)
+            self._surroundings = Surroundings(**environment(set()), **_known)
             atexit.register(self.end)
             _tell_run()
-        self.spool.record(sweep, code=code, surroundings=self._surroundings, **run)
+        around = replace(self._surroundings, argv=argv)
+        self.spool.record(sweep, code=code, surroundings=around, **run)
 
     def end(self) -> None:
         """Flush when the process ends; what this cannot do, the next reading command does."""

@@ -24,6 +24,9 @@ Scalars = Mapping[str, Scalar]
 STATUSES = ("ok", "failed")
 WORDS = "argv"
 """The parameter that the words of a program's command line are, which tell its starts apart."""
+MAX_TEXT = 4096
+"""Characters of a text in a row."""
+_HEAD = 200
 
 _WRITER = re.compile(r"[0-9a-f]{16}")
 _BEYOND = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -104,16 +107,22 @@ def with_words(params: Scalars, argv: Sequence[str]) -> Scalars:
 
     Args:
         params: the engine's.
-        argv: of the program, its own name first.
+        argv: of the program, its own name first. Of words that are longer than a row may hold,
+            their beginning counts and the sha256 of them all.
     """
-    return {WORDS: shlex.join(argv[1:]), **params} if len(argv) > 1 else params
+    return {WORDS: _quoted(argv), **params} if len(argv) > 1 else params
 
 
 def without_words(params: Scalars, argv: Sequence[str]) -> Scalars:
     """Return what a run was given without the words of its program."""
-    if params.get(WORDS) != shlex.join(argv[1:]):
+    if params.get(WORDS) != _quoted(argv):
         return params
     return {name: value for name, value in params.items() if name != WORDS}
+
+
+def _quoted(argv: Sequence[str]) -> str:
+    text = shlex.join(argv[1:])
+    return text if len(text) <= MAX_TEXT else f"{text[:_HEAD]}… sha256:{sha256(text.encode())}"
 
 
 # -- sweep and surroundings -----------------------------------------------------------------------

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from capture.programs import EXECUTE, notebook
 from conftest import GitRepo, make_repo
 from git_bt.canonical import tape_sha256
 from git_bt.commands.promote import promote
 from git_bt.errors import BtError
 from git_bt.model import EngineVersion, Verdict
-from git_bt.sweep_records import SweepRun, Swept, sweep_run_id
+from git_bt.sweep_records import SweepRun, Swept, sweep_run_id, without_words
 from git_bt.sweeping import PromoteReport
 from projects import PYTHON, bt, manifest, silent
 from scriptkit import AUTO, BARS, HELPER, LRVX, STRATEGIES, Packed, project, ran, stored
@@ -222,6 +223,77 @@ def test_a_programs_words_are_its_setting(way: str, project: GitRepo) -> None:
     assert promoted.code == 0, promoted.err
     assert promoted.json["rank"] == "rank 1 of 3 by final_capital"
     assert manifest(project, promoted.json["bundle"]).manifest.config["argv"] == ["0"]
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.parametrize("way", ["run", "autocapture"])
+def test_workers_have_the_words_of_their_program(way: str, cpus: int, project: GitRepo) -> None:
+    """Two starts of one grid are twice as many settings, wherever each was run."""
+    text = STRATEGIES["backtrader"].replace(
+        "addstrategy(Every, every=5)", "optstrategy(Every, every=[4, 5])"
+    )
+    main, _, _ = text.partition("    cerebro.run()")
+    cash = (
+        f"    import sys; cerebro.broker.setcash(float(sys.argv[1])); cerebro.run(maxcpus={cpus})\n"
+    )
+    project.write("grid.py", (AUTO if way == "autocapture" else "") + main + cash)
+    before = ["-m", "git_bt", "run", "--", PYTHON] if way == "run" else []
+    for words in ("1000", "2000"):
+        subprocess.run([PYTHON, *before, "grid.py", words], cwd=project.path, check=True)
+    ((swept, _),) = stored(project)
+    ranked = bt("sweep", "best", "--metric", "value", "--json", cwd=project).json["runs"]
+
+    settings = {(row.params["every"], row.params["argv"]) for row in swept.runs}
+    assert settings == {(every, words) for every in (4, 5) for words in ("1000", "2000")}
+    assert len(ranked) == 4
+
+
+@pytest.mark.parametrize("way", ["run", "autocapture"])
+def test_words_of_any_kind_and_length_are_a_setting(way: str, project: GitRepo) -> None:
+    """No run is lost for them, none is merged with another, and no row grows with them."""
+    text = LRVX.replace("from helper import EVERY", "EVERY = 4\nimport sys\nsys.argv.append(5)")
+    project.write("words.py", (AUTO if way == "autocapture" else "") + text)
+    before = ["-m", "git_bt", "run", "--", PYTHON] if way == "run" else []
+    long = "x" * 100_000
+    for word in (b"\xff", long, long + "y"):
+        subprocess.run([PYTHON, *before, "words.py", word], cwd=project.path, check=True)
+    ((swept, _),) = stored(project)
+    first, *others = [str(row.params["argv"]) for row in swept.runs]
+
+    assert first == "'\\udcff' 5"
+    assert len(set(others)) == 2
+    assert {len(words) for words in others} == {200 + len("… sha256:") + 64}
+    assert [swept.environments[row.environment or ""].is_alone for row in swept.runs] == [False] * 3
+    for row in swept.runs:
+        argv = swept.environments[row.environment or ""].argv
+        assert argv is not None
+        assert "argv" not in without_words(row.params, argv)
+
+
+@pytest.mark.parametrize("way", ["run", "autocapture"])
+def test_words_that_a_program_sets_are_those_of_the_run(way: str, project: GitRepo) -> None:
+    """A driver may set them before each: what promote takes away is what was added."""
+    main, _, _ = LRVX.replace("from helper import EVERY", "EVERY = 4").partition("if __name__")
+    driver = "import sys\nfor sys.argv[1:] in (['a'], ['b', 'c'], []): backtest()\n"
+    project.write("driver.py", (AUTO if way == "autocapture" else "") + main + driver)
+    before = ["-m", "git_bt", "run", "--", PYTHON] if way == "run" else []
+    subprocess.run([PYTHON, *before, "driver.py"], cwd=project.path, check=True)
+    ((swept, _),) = stored(project)
+    arounds = [swept.environments[row.environment or ""].argv or () for row in swept.runs]
+
+    assert [row.params.get("argv") for row in swept.runs] == ["a", "b c", None]
+    assert [argv[1:] for argv in arounds] == [("a",), ("b", "c"), ()]
+    given = [without_words(row.params, argv) for row, argv in zip(swept.runs, arounds, strict=True)]
+    assert all("argv" not in params for params in given)
+
+
+def test_a_kernel_has_no_words_of_its_program(project: GitRepo) -> None:
+    """Those of a notebook's name a file of the session: each would be a setting of its own."""
+    notebook(project.path / "a.ipynb", "from lrvx_strategy import backtest", "backtest()")
+    ran(project, "python", "-c", EXECUTE, "a.ipynb", str(project.path))
+    _, row = only(project)
+
+    assert "argv" not in row.params
 
 
 @pytest.mark.parametrize("flag", ["-I", "-E"])

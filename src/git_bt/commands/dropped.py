@@ -141,15 +141,11 @@ def _code(folder: Path, value: dict[str, Any]) -> Code:
         root=root,
         context=detection.execution_context,
         confidence=detection.confidence,
-        argv=tuple(_plain(str(word)) for word in value["argv"]),
+        argv=tuple(map(str, value["argv"])),
         cwd=Path(value["cwd"]),
         environment=value["environment"],
         started=value["started"],
     )
-
-
-def _plain(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()  # a surrogate is no Unicode
 
 
 def _as_it_was(folder: Path, captured: Captured, root: Path, kept: Mapping[str, str]) -> Captured:

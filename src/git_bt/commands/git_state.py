@@ -26,7 +26,7 @@ def git_state(repo: Repo) -> dict[str, Any]:
 
 
 def place_of_program(top: Path | None, started: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what `started` tells, with paths from the top; nothing when one lies outside.
+    """Return what `started` tells of its place, from the top; nothing when it lies outside.
 
     Nor when one is not UTF-8: no record can hold it.
 
@@ -38,7 +38,7 @@ def place_of_program(top: Path | None, started: Mapping[str, Any] | None) -> dic
 
     if top is None or started is None:
         return {}
-    found = dict(started)
+    found = {name: value for name, value in started.items() if name != "has_words"}
     for name in ("root", "cwd"):
         place = lies_in(top, Path(started[name]))
         if not place.is_relative_to(top):

@@ -193,13 +193,13 @@ def _record(
 ) -> None:
     code = each.code
     name = code.entry_point or each.engine
-    is_alone = code.started is not None and code.started["is_alone"]
+    has_words = code.started is not None and code.started["has_words"]
     spool.record(
         Sweep(name=name.removesuffix(".py"), snapshot=_snapshot(code), engine=each.engine, **on),
         started_ns=each.started_ns,
         elapsed_ns=each.elapsed_ns,
         status="ok" if each.error is None else "failed",
-        params=with_words(each.params, code.argv) if is_alone else each.params,
+        params=with_words(each.params, code.argv) if has_words else each.params,
         metrics=each.metrics,
         error=each.error,
         code=code.captured if code.entry_point is not None else None,

@@ -18,7 +18,7 @@ from git_bt.live.detection import detect
 from git_bt.live.engines import NAMES, Result
 from git_bt.live.loaded import local_modules
 from git_bt.live.places import project_root
-from git_bt.live.program import started
+from git_bt.live.program import started, words
 
 TYPE_CHECKING = False  # typing's own costs 10 ms
 if TYPE_CHECKING:
@@ -101,13 +101,16 @@ class Drop:
 
     def _code(self, found: Detection) -> int:
         self._file()
-        key = (found.detected_file, found.detection_method, found.confidence, found.cells)
+        argv = words()
+        what = (found.detected_file, found.detection_method, found.confidence, found.cells)
+        key = (*what, *argv)
         if key not in self._codes:
             self._codes[key] = len(self._codes)
-            self._line({"kind": "code", "code": self._codes[key], **self._described(found)})
+            described = self._described(found, argv)
+            self._line({"kind": "code", "code": self._codes[key], **described})
         return self._codes[key]
 
-    def _described(self, found: Detection) -> dict[str, Any]:
+    def _described(self, found: Detection, argv: list[str]) -> dict[str, Any]:
         entry = found.detected_file
         paths = [] if entry is None else [entry]
         changed = []
@@ -125,7 +128,7 @@ class Drop:
             "warnings": [[n.kind, n.message, n.path] for n in found.warnings],
             "files": {path: digest for path in paths if (digest := self._keep(path))},
             "changed": changed,
-            "argv": [str(word) for word in getattr(sys, "argv", [])],
+            "argv": argv,
             "cwd": os.getcwd(),
             "started": started(found),
             "python": sys.executable,

@@ -1,7 +1,8 @@
 """How the program of this process was started, and whether it would run again by itself.
 
 Below pytest, in a worker of a pool or after a fork it would not: started alone, the file that was
-found makes no backtest. Nor would one whose arguments are not UTF-8, which no record can hold.
+found makes no backtest. Nor would one whose arguments are no UTF-8, which no record can hold as
+they are. Its words tell its starts apart all the same: a worker of a pool has those of its program.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from git_bt.live.places import project_root
 
 TYPE_CHECKING = False  # typing's own costs 10 ms
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from git_bt.live.found import Detection
@@ -23,7 +25,9 @@ _PID = os.getpid()
 def started(found: Detection) -> dict[str, Any] | None:
     """Return `root` of its project, `cwd`, `is_alone`, and `module`, its name after `python -m`.
 
-    A module of no package is run as its file is, and has no name here. None: there is no file.
+    `has_words` tells whether `words()` are its own: a kernel's name a file of one session, and a
+    prompt's are none of the code that is typed. A module of no package is run as its file is, and
+    has no name here. None: there is no file.
     """
     if found.detected_file is None:
         return None
@@ -33,14 +37,19 @@ def started(found: Detection) -> dict[str, Any] | None:
     return {
         "root": project_root(found.detected_file),
         "cwd": os.getcwd(),
-        "is_alone": is_main and not _is_worker() and _has_plain_words(),
+        "is_alone": is_main and not _is_worker() and words() == list(_argv()),
+        "has_words": found.execution_context not in ("notebook", "interactive"),
         "module": name if "." in name else None,
     }
 
 
-def _has_plain_words() -> bool:
-    text = "".join(str(word) for word in getattr(sys, "argv", [])[1:])
-    return text == text.encode("utf-8", "replace").decode("utf-8")
+def words() -> list[str]:
+    """Return what `sys.argv` holds now, the program's name first, as text that is Unicode."""
+    return [str(word).encode("utf-8", "backslashreplace").decode("utf-8") for word in _argv()]
+
+
+def _argv() -> Sequence[Any]:
+    return getattr(sys, "argv", None) or ()  # an embedded Python has none
 
 
 def _is_worker() -> bool:
