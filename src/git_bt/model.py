@@ -311,6 +311,11 @@ class RunRecord:
     reason: str | None = None
     replaces: str | None = None
 
+    @property
+    def is_test(self) -> bool:
+        """Whether it held an output against another: all do, but a pack of one run."""
+        return self.kind != "pack" or self.runs > 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteLine:

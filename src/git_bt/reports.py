@@ -99,12 +99,16 @@ class ReplayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleRow:
-    """One bundle of the store, with its newest run record where there is one."""
+    """One bundle of the store, with its newest run record where there is one.
+
+    `is_tested` says that its output came out of more than the one run that it was packed from.
+    """
 
     bundle: str
     strategy: str | None
     engine: EngineVersion
     verdict: Verdict | None
+    is_tested: bool
     when_ns: int | None
     metrics: Metrics | None
     foreign: bool

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import GitRepo, make_repo
+from floxkit import BUY_ONCE
 from git_bt.commands.diff import diff
 from git_bt.commands.export import export
 from git_bt.commands.fsck import fsck
@@ -15,6 +16,8 @@ from git_bt.commands.ls import ls
 from git_bt.commands.show import show
 from git_bt.errors import CannotWork, Corrupt, ExitCode, Incomplete, Usage
 from git_bt.model import Verdict
+from git_bt.output import holdings
+from git_bt.output.style import Style
 from projects import (
     CROSS,
     CROSSING,
@@ -123,6 +126,25 @@ def test_ls_tells_the_newest_verdict(project: GitRepo) -> None:
     rows = {row.strategy: row.verdict for row in ls(cwd=project.path).bundles}
 
     assert rows == {ONCE: Verdict.DIVERGED, CROSS: Verdict.REPRODUCED}
+
+
+def test_what_ran_only_once_is_not_called_reproduced(project: GitRepo) -> None:
+    """Until it ran again, whoever made it run."""
+    add_strategy(project, "strategies/other", BUY_ONCE.replace("1.0", "1.5"))
+    once = bundle_id(project, "strategies/other", runs=1)
+    (row,) = ls(["strategies/other"], cwd=project.path).bundles
+    style = Style(color=False, width=80)
+    shown = [*holdings.ls(ls(["strategies/other"], cwd=project.path), style)]
+    shown += holdings.show(show(once, cwd=project.path), style)
+
+    assert (row.verdict, row.is_tested) == (Verdict.REPRODUCED, False)
+    assert "\n".join(shown).count("run once") == 2
+    assert not any("reproduced" in line for line in shown)
+
+    assert bundle_id(project, "strategies/other", runs=1) == once
+    (row,) = ls(["strategies/other"], cwd=project.path).bundles
+
+    assert (row.verdict, row.is_tested) == (Verdict.REPRODUCED, True)
 
 
 @pytest.mark.skipif(not FLOX.is_dir(), reason="shared/cases is not beside this checkout")

@@ -260,11 +260,12 @@ REPORTS: dict[str, Any] = {
         bundles=(
             BundleRow(
                 bundle=A, strategy="strategies/momentum/ema_cross", engine=FLOX,
-                verdict=Verdict.WITHIN_TOLERANCE, when_ns=WHEN, metrics=FLOX_METRICS, foreign=False,
+                verdict=Verdict.WITHIN_TOLERANCE, is_tested=True, when_ns=WHEN,
+                metrics=FLOX_METRICS, foreign=False,
             ),
             BundleRow(
-                bundle=B, strategy=None, engine=FLOX_OLD, verdict=None, when_ns=None, metrics=None,
-                foreign=True,
+                bundle=B, strategy=None, engine=FLOX_OLD, verdict=None, is_tested=False,
+                when_ns=None, metrics=None, foreign=True,
             ),
         )
     ),

@@ -36,6 +36,7 @@ def _row(bundle: Bundle, records: Sequence[RunRecord]) -> BundleRow:
         strategy=record.strategy if record else None,
         engine=bundle.manifest.engine,
         verdict=record.verdict if record else None,
+        is_tested=len(records) > 1 or any(r.is_test for r in records),  # one id is one output
         when_ns=record.when_ns if record else None,
         metrics=metrics_of_bundle(bundle),
         foreign=is_foreign(bundle),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from git_bt.comparison import Metrics
-from git_bt.model import RunRecord
+from git_bt.model import RunRecord, Verdict
 from git_bt.output import words
 from git_bt.output.style import Style
 from git_bt.output.tables import columns
@@ -44,9 +44,16 @@ def ls(report: ListReport, style: Style) -> list[str]:
 def _row(b: BundleRow, style: Style, *, wide: bool) -> tuple[str, ...]:
     fills = words.number(b.metrics.fill_count) if b.metrics else "-"
     profit = [words.number(b.metrics.pnl) if b.metrics else "-"] if wide else []
-    verdict = str(b.verdict or ("imported" if b.foreign else "-"))
+    verdict = _said(b.verdict, is_tested=b.is_tested) or ("imported" if b.foreign else "-")
     engine = style.fit(words.engine(b.engine), 16)
     return (words.short(b.bundle), verdict, fills, *profit, engine, words.minute(b.when_ns))
+
+
+def _said(verdict: Verdict | None, *, is_tested: bool) -> str:
+    """Return a verdict's word; nothing was reproduced where it ran only once."""
+    if verdict is Verdict.REPRODUCED and not is_tested:
+        return "run once"
+    return str(verdict or "")
 
 
 _COMMITS = 3  # shown of those that a bundle is tied to
@@ -119,7 +126,7 @@ def _runs(report: ShowReport, style: Style) -> list[str]:
         (
             words.short(run_id),
             words.plain(run.kind),
-            str(run.verdict),
+            _said(run.verdict, is_tested=run.is_test),
             words.minute(run.when_ns),
             words.seconds(run.elapsed_ms / 1000),
         )

@@ -129,6 +129,7 @@ def _ls(found: r.ListReport) -> Json:
                 "strategy": b.strategy,
                 "engine": engine_json(b.engine),
                 "verdict": b.verdict.value if b.verdict else None,
+                "tested": b.is_tested,
                 "when_ns": b.when_ns,
                 "metrics": metrics_json(b.metrics),
                 "foreign": b.foreign,
