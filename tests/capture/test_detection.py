@@ -250,7 +250,7 @@ def test_what_is_typed_is_in_no_file(words: list[str], stdin: str, project: Path
 def test_what_is_in_no_file_is_what_strategy_yaml_lists(
     listing: str, files: set[str], project: Path
 ) -> None:
-    """The nearest one, as the warning says; one that has no module to begin with is said."""
+    """The nearest one, and what ran is not in it; one without a module to begin with is said."""
     plant(project, {"strategy.yaml": listing, "rules.py": "", "p.json": "{}"})
     plant(project, {"sub/x": ""})
     words = ["python", "-c", f"import os; os.chdir('sub')\n{CALL}"]
@@ -259,7 +259,7 @@ def test_what_is_in_no_file_is_what_strategy_yaml_lists(
     assert (found["file"], found["kinds"]) == (None, ["detection_failed"])
     assert found["files"].keys() == files
     assert found["entry"] == ("rules.py" if files else "")
-    assert found["noticed"] == ([] if files else ["detection_failed"] * 2)
+    assert found["noticed"] == (["detection_uncertain"] if files else ["detection_failed"] * 2)
 
 
 def test_a_strategy_yaml_that_lists_nothing_is_another_strategys(project: Path) -> None:
@@ -536,7 +536,7 @@ def test_two_notebooks_of_the_same_cells_are_ambiguous(project: Path) -> None:
 
 
 def test_a_strategy_yaml_makes_a_notebook_certain(project: Path) -> None:
-    """Whichever of them runs: what it lists is captured, and the cells that were executed."""
+    """Whichever of them runs: what it lists and the cells that ran are captured, all there is."""
     for name in ("a", "b"):
         notebook(project / f"{name}.ipynb", RUNS)
     plant(project, {"strategy.yaml": "files: [rules.py, a.ipynb]\n", "rules.py": ""})

@@ -169,6 +169,8 @@ def test_every_form_of_import_counts(source: str | bytes, tmp_path: Path) -> Non
         ("import runpy\nrunpy.run_path('\\0')", "dynamic_import"),
         ("import importlib\nimportlib.import_module('.x', name)", "dynamic_import"),
         ("import importlib\nlist(map(importlib.import_module, names))", "dynamic_import"),
+        ("import importlib\nread(names, by=importlib.import_module)", "dynamic_import"),
+        ("from importlib import import_module\nload = import_module", "dynamic_import"),
         ("import runpy\nrunpy.run_path(name)", "dynamic_import"),
         ("import runpy\nrunpy.run_path('x.py')", "dynamic_import"),
         ("import sys\nsys.path.insert(0, 'lib')", "dynamic_import"),
@@ -187,6 +189,21 @@ def test_what_cannot_be_followed_is_said(source: str | bytes, kind: str, tmp_pat
     plant(tmp_path, {"strategy.py": source})
 
     assert found(tmp_path) == (["strategy.py"], [kind])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "isinstance(loader, m.SourceFileLoader)", "isinstance(loader, (str, m.SourceFileLoader))",
+        "issubclass(m.SourceFileLoader, object)", "hasattr(m.SourceFileLoader, 'path_stats')",
+        "loader is m.SourceFileLoader", "def f(loader: m.SourceFileLoader): pass",
+    ],
+)  # fmt: skip
+def test_a_question_about_a_loader_loads_nothing(use: str, tmp_path: Path) -> None:
+    """Only what is given to another function, or gets another name, may load something."""
+    plant(tmp_path, {"strategy.py": f"import importlib.machinery as m\nloader = None\n{use}\n"})
+
+    assert found(tmp_path) == (["strategy.py"], [])
 
 
 @pytest.mark.parametrize(

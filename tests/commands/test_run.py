@@ -285,17 +285,25 @@ def test_it_gets_into_every_process(words: list[str], entry: str, project: GitRe
     assert done.code == 0
     assert len(swept.runs) == 1
     assert files.keys() == {*{entry, "lrvx_strategy.py"}, "helper.py"}
+    assert ("--tape PATH packs" in done.err) == (entry == "lrvx_strategy.py")
 
 
 def test_typed_code_has_the_files_of_strategy_yaml(project: GitRepo) -> None:
-    """It is in no file itself, and the list stands above detection."""
+    """It is in no file itself, as is said, and nothing that --tape would pack."""
     project.write("strategy.yaml", "files: [lrvx_strategy.py, helper.py]\n")
-    ran(project, "python", "-c", "import lrvx_strategy as s; s.backtest()")
-    ran(project, "python", "-c", f"exec({LRVX.partition('if __name__')[0]!r}); backtest()")
+    called = ran(project, "python", "-c", "import lrvx_strategy as s; s.backtest()")
+    words = ("python", "-c", f"exec({LRVX.partition('if __name__')[0]!r}); backtest()")
+    typed = ran(project, *words)
+    packed = ran(project, *words, before=("--tape", "data/bars.csv"))
     found = stored(project)
 
+    assert "--tape PATH" not in called.err + typed.err
+    assert "lists was captured; the code that ran is in no file" in " ".join(typed.err.split())
+    assert "not packed: code of a prompt, of -c or of standard input cannot be" in " ".join(
+        packed.err.split()
+    )
     assert [files.keys() for _, files in found] == [{"lrvx_strategy.py", "helper.py"}] * len(found)
-    assert sum(len(swept.runs) for swept, _ in found) == 2
+    assert sum(len(swept.runs) for swept, _ in found) == 3
 
 
 def test_a_notebook_is_watched_too(project: GitRepo) -> None:

@@ -21,6 +21,10 @@ from git_bt.live.places import project_root
 from git_bt.model import Captured, Data, Member, Notice, Snapshot
 
 NO_NOTEBOOK = "notebook.ipynb"
+_UNSEEN = Notice(
+    kind="detection_uncertain",
+    message="what strategy.yaml lists was captured; the code that ran is in no file of the project",
+)
 
 
 def capture_running(
@@ -45,7 +49,8 @@ def capture_running(
         if found.detected_file is None:
             listed = _listed_above(cwd or Path.cwd(), mode)
             if listed is not None:
-                captured, noticed = listed, ()  # it is certain what is captured
+                # A notebook's own code is captured beside it: then nothing that ran is missing.
+                captured, noticed = listed, (_UNSEEN,) if found.cells is None else ()
         else:
             root = project_root(found.detected_file)
             captured = capture_entry(root, found.detected_file, mode=mode, with_loaded=with_loaded)

@@ -35,6 +35,8 @@ _CALLERS = (
     b"import_module", b"__import__", b"resolve_name", b"runpy", b"spec_from_file", b"load_source",
     b"addsitedir", b"SourceFileLoader", b"path",
 )  # fmt: skip
+_QUESTIONS = ("isinstance", "issubclass", "hasattr")
+"""Functions that load nothing by what they are given."""
 _OWN_PACKAGE = ("__package__", "__name__", "__spec__.parent")
 
 
@@ -194,18 +196,22 @@ class _Calls:
         self.notices: list[Notice] = []
 
     def read(self, tree: ast.Module) -> None:
-        called = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                called.add(node.func)
                 self._call(node, self._dotted(node.func))
+                if not (isinstance(node.func, ast.Name) and node.func.id in _QUESTIONS):
+                    self._hand_on(*node.args, *(k.value for k in node.keywords))
             elif isinstance(node, ast.AugAssign) and self._dotted(node.target) == "sys.path":
                 self.notices.append(self._said(node, "sys.path is changed, which is not followed"))
-            elif isinstance(node, ast.Name | ast.Attribute) and node not in called:
-                name = self._dotted(node)
-                if name in _LOADERS and isinstance(node.ctx, ast.Load):
-                    what = f"{name} is handed on, and what it loads is not followed"
-                    self.notices.append(self._said(node, what))
+            elif isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+                self._hand_on(node.value)
+
+    def _hand_on(self, *values: ast.expr | None) -> None:
+        for value in values:
+            name = self._dotted(value)
+            if value is not None and name in _LOADERS:
+                what = f"{name} is handed on, and what it loads is not followed"
+                self.notices.append(self._said(value, what))
 
     def _call(self, node: ast.Call, name: str) -> None:
         if name in _IMPORT_CALLS:

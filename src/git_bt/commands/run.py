@@ -85,7 +85,7 @@ def _store(
         else:
             bundle = _pack(workspace, plan, market)
             report = replace(report, bundle=bundle.id)
-    elif only is not None and only.rows is not None and only.code.entry_point is not None:
+    elif only is not None and only.rows is not None and _is_startable(workspace, only.code):
         report = replace(report, hint="--tape PATH packs the run as a bundle")
     spool = Spool(workspace.need_store().repo.cache_dir / FOLDER)
     on = {} if tape is None or market is None else _said_of(workspace, tape, market)
@@ -237,16 +237,9 @@ def _plan(workspace: Workspace, runs: Sequence[Run], tape: str, market: Tape) ->
     (only,) = runs
     if only.error is not None:
         return f"the backtest failed: {only.error}"
-    if only.code.entry_point is None:
-        return "no file was captured as its entry point"
-    if only.code.context != "file":
-        return f"code of a {only.code.context} cannot be run again by itself"
     program = _program(workspace, only.code)
-    if program is None:
-        return (
-            f"the backtest of {only.code.entry_point} ran below a test runner, in a worker process "
-            "or by another launcher, and cannot be run again by itself"
-        )
+    if isinstance(program, str):
+        return program
     if only.rows is None:
         return f"the rows of {only.engine} could not be read"
     place = _lies_at(workspace, tape)
@@ -260,13 +253,31 @@ def _plan(workspace: Workspace, runs: Sequence[Run], tape: str, market: Tape) ->
     return _Plan(run=only, rows=only.rows, program=program, tape=place, top=top)
 
 
-def _program(workspace: Workspace, code: Code) -> Program | None:
-    """Return how a program was started that would run again by itself."""
+_IN_NO_PROGRAM = {
+    "notebook": "code of a notebook",
+    "interactive": "code of a prompt, of -c or of standard input",
+    "frozen": "a frozen application",
+}
+
+
+def _program(workspace: Workspace, code: Code) -> Program | str:
+    """Return how a program was started, or why it would not run again by itself."""
+    if code.entry_point is None:
+        return "no file was captured as its entry point"
+    if code.context in _IN_NO_PROGRAM:
+        return f"{_IN_NO_PROGRAM[code.context]} cannot be run again by itself"
     if code.root is None or code.started is None or not code.started["is_alone"]:
-        return None
+        return (
+            f"the backtest of {code.entry_point} ran below a test runner, in a worker process or "
+            "by another launcher, and cannot be run again by itself"
+        )
     module = code.started["module"]
     root, cwd = (lies_in(workspace.top, place) for place in (code.root, code.cwd))
     return Program(root=root, cwd=cwd, argv=code.argv[1:], module=module)
+
+
+def _is_startable(workspace: Workspace, code: Code) -> bool:
+    return isinstance(_program(workspace, code), Program)
 
 
 def _lies_at(workspace: Workspace, tape: str) -> Path:
