@@ -31,7 +31,7 @@ from git_bt.live.detection import detect
 from git_bt.live.engines import NAMES
 from git_bt.live.found import Detection
 from git_bt.live.places import is_installed
-from git_bt.live.program import words
+from git_bt.live.program import as_text, words
 from git_bt.live.start.sitecustomize import VARIABLE as BELOW_RUN
 from git_bt.model import Captured, Data
 from git_bt.records import snapshot_id
@@ -110,7 +110,7 @@ def recording(
         try:
             if os.getpid() == process:  # a fork that comes out here leaves it to who began it
                 _process().record(
-                    Sweep(name=_plain(str(name)), snapshot=snapshot, engine=engine, tape=tape),
+                    Sweep(name=as_text(name), snapshot=snapshot, engine=engine, tape=tape),
                     code,
                     run.argv,
                     started_ns=started_ns,
@@ -155,7 +155,7 @@ def _said(error: BaseException) -> str:
         text = " ".join(str(error).split())
     except Exception:  # noqa: BLE001  an exception of the user's that cannot say what it is
         text = ""
-    return _plain(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    return as_text(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 _warned: set[str] = set()
@@ -281,7 +281,7 @@ def scalars(values: Mapping[str, Any], noun: str) -> dict[str, Scalar]:
     """
     found: dict[str, Scalar] = {}
     for key, value in values.items():
-        name = re.sub(r"[\0-\x1f]", lambda c: repr(c[0])[1:-1], _plain(str(key)))
+        name = re.sub(r"[\0-\x1f]", lambda c: repr(c[0])[1:-1], as_text(key))
         try:
             found[name] = scalar(value)
         except Exception as e:  # noqa: BLE001  the user's objects raise what they like
@@ -330,8 +330,4 @@ def _text(value: Any) -> Scalar:
 def _short(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise ValueError(f"it is longer than {MAX_TEXT} characters")
-    return _plain(text)
-
-
-def _plain(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()  # a surrogate is no Unicode
+    return as_text(text)

@@ -17,7 +17,7 @@ from git_bt.commands.promote import promote
 from git_bt.commands.run import run
 from git_bt.commands.sweep import show
 from git_bt.errors import CannotWork, Usage
-from git_bt.sweep_records import sweep_run_id
+from git_bt.sweep_records import run_order, sweep_run_id
 from git_bt.sweeping import WorkTree
 from projects import PYTHON, bt, checked
 from scriptkit import (
@@ -248,6 +248,23 @@ def test_a_strategy_that_raises_is_recorded_as_failed(project: GitRepo) -> None:
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
     assert (row.status, row.error) == ("failed", "ZeroDivisionError: division by zero")
+
+
+def test_text_that_is_no_unicode_costs_no_record(project: GitRepo) -> None:
+    """A parameter or an error may name a path whose bytes are no UTF-8: it is escaped."""
+    text = STRATEGIES["backtesting"].replace("every = EVERY", "every = EVERY; path = ''")
+    given = text.replace("run(every=5)", "run(path='\\udcff')")
+    project.write("given.py", given)
+    raised = given.replace("(self): pass", "(self): open(self.path)")
+    project.write("raised.py", f"import sys; sys.excepthook = print\n{raised}")
+    ran(project, "python", "given.py")
+    done = ran(project, "python", "raised.py")
+    rows = sorted((row for swept, _ in stored(project) for row in swept.runs), key=run_order)
+
+    assert "nothing is stored" not in done.err
+    assert [row.params["path"] for row in rows] == ["\\udcff"] * 2
+    assert [row.error is None for row in rows] == [True, False]
+    assert (rows[1].error or "").endswith("'\\udcff'")
 
 
 def test_several_backtests_are_no_bundle(project: GitRepo) -> None:

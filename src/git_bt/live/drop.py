@@ -18,7 +18,7 @@ from git_bt.live.detection import detect
 from git_bt.live.engines import NAMES, Result
 from git_bt.live.loaded import local_modules
 from git_bt.live.places import project_root
-from git_bt.live.program import started, words
+from git_bt.live.program import as_text, started, words
 
 TYPE_CHECKING = False  # typing's own costs 10 ms
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Drop:
             "kind": "run",
             "code": self._code(found),
             "engine": engine,
-            "params": {str(key): _plain(value) for key, value in params.items()},
+            "params": {as_text(key): _plain(value) for key, value in params.items()},
             "started_ns": time.time_ns(),
             "clock_ns": time.perf_counter_ns(),
         }
@@ -69,14 +69,14 @@ class Drop:
             {
                 **begun,
                 "status": "ok",
-                "metrics": {name: _plain(value) for name, value in result.metrics.items()},
+                "metrics": {as_text(key): _plain(value) for key, value in result.metrics.items()},
                 "rows": rows,
             }
         )
 
     def fail(self, begun: dict[str, Any], error: BaseException) -> None:
         """Write the line of a run that raised."""
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_MAX_TEXT]
+        said = f"{type(error).__name__}: {' '.join(as_text(error).split())}"[:_MAX_TEXT]
         self._line({**begun, "status": "failed", "metrics": {}, "error": said, "rows": None})
 
     def _line(self, value: dict[str, Any]) -> None:
@@ -165,13 +165,15 @@ class Drop:
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it: text, numbers, truth, nothing; anything else by its text."""
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, str):
+        return as_text(value)
     if isinstance(value, float) or type(value).__module__ == "numpy":
         try:
             return float(value)
         except (TypeError, ValueError):
-            return str(value)[:_MAX_TEXT]
+            return as_text(value)[:_MAX_TEXT]
     if callable(getattr(value, "isoformat", None)):
-        return str(value.isoformat())
-    return getattr(value, "__qualname__", None) or str(value)[:_MAX_TEXT]
+        return as_text(value.isoformat())
+    return getattr(value, "__qualname__", None) or as_text(value)[:_MAX_TEXT]

@@ -45,7 +45,12 @@ def started(found: Detection) -> dict[str, Any] | None:
 
 def words() -> list[str]:
     """Return what `sys.argv` holds now, the program's name first, as text that is Unicode."""
-    return [str(word).encode("utf-8", "backslashreplace").decode("utf-8") for word in _argv()]
+    return [as_text(word) for word in _argv()]
+
+
+def as_text(value: object) -> str:
+    """Return the text of a value as Unicode: a surrogate, as of a path's bytes, is escaped."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _argv() -> Sequence[Any]:
