@@ -19,6 +19,7 @@ from git_bt.canonical import encode_json, sha256
 from git_bt.errors import CannotWork
 from git_bt.fields import VERSION
 from git_bt.model import Captured
+from git_bt.paths import expanded
 from git_bt.records import encode_snapshot
 from git_bt.sweep_records import (
     Scalars,
@@ -48,7 +49,7 @@ def find_spool(*places: Path) -> Path | None:
     """
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(os.path.expanduser(named)).absolute()  # noqa: PTH111  pathlib's may raise
+        return expanded(named).absolute()
     found = (common for place in places if (common := find_common_dir(place)) is not None)
     common = next(found, None)
     return None if common is None else common / "bt" / FOLDER

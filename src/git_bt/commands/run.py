@@ -89,10 +89,14 @@ def _store(
         report = replace(report, hint="--tape PATH packs the run as a bundle")
     spool = Spool(workspace.need_store().repo.cache_dir / FOLDER)
     on = {} if tape is None or market is None else _said_of(workspace, tape, market)
+    places = {
+        key: place_of_program(workspace.top, code.started)
+        for key, code in _distinct(dropped).items()
+    }
     for _, runs in groupby(dropped.runs, key=lambda each: each.process):
         for each in runs:
-            place = place_of_program(workspace.top, each.code.started)
-            _record(spool, each, {**known, **place}, on, None if bundle is None else bundle.id)
+            around = {**known, **places[id(each.code)]}
+            _record(spool, each, around, on, None if bundle is None else bundle.id)
         spool.close()  # a writer is a process: promote counts its runs
     return report
 
@@ -158,14 +162,15 @@ def _nothing(command: Sequence[str], dropped: Dropped) -> tuple[str, str]:
 
 def _codes(dropped: Dropped) -> list[CodeThatRan]:
     """Count runs by what ran, whichever processes they were in."""
+    snapshots = {key: _snapshot(code) for key, code in _distinct(dropped).items()}
     found: dict[tuple[object, ...], list[Run]] = {}
     for each in dropped.runs:
         code = each.code
-        what = (_snapshot(code), code.entry_point, each.engine, code.context, code.confidence)
+        what = (snapshots[id(code)], code.entry_point, each.engine, code.context, code.confidence)
         found.setdefault(what, []).append(each)
     return [
         CodeThatRan(
-            snapshot=_snapshot(runs[0].code),
+            snapshot=snapshots[id(runs[0].code)],
             entry_point=runs[0].code.entry_point,
             engine=runs[0].engine,
             context=runs[0].code.context,
@@ -175,6 +180,11 @@ def _codes(dropped: Dropped) -> list[CodeThatRan]:
         )
         for runs in found.values()
     ]
+
+
+def _distinct(dropped: Dropped) -> dict[int, Code]:
+    """Return each code once, by its identity: thousands of runs share a few."""
+    return {id(each.code): each.code for each in dropped.runs}
 
 
 def _snapshot(code: Code) -> str | None:
